@@ -1,0 +1,1 @@
+"""Beamsplitter: the gateway that routes AI image requests."""

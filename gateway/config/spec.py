@@ -1,0 +1,140 @@
+"""What a config means: frozen, every default filled, inheritance resolved, every node knowing its path."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.images import ImageRequest
+from gateway.secret import Secret
+
+Adapt = Literal["strict", "report", "lenient"]
+Billing = Literal["strict", "once", "any"]
+
+DEFAULT_DEADLINE = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySpec:
+    """`retry:`, in effect for one target."""
+
+    attempts: int = 0
+    on_status_codes: frozenset[int] | None = None
+    """`None` stands for the default list."""
+    use_retry_after_header: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shaping:
+    """What happens to the parameters on the way to one target, in this order."""
+
+    default_params: Mapping[str, Any] = field(default_factory=dict)
+    override_params: Mapping[str, Any] = field(default_factory=dict)
+    drop_params: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """A leaf: one provider, with everything that concerns it."""
+
+    path: str
+    """As `x-portkey-last-used-option-index` shows it: `config`, `config.targets[1]`, …"""
+    provider: str
+    name: str | None = None
+    virtual_key: str | None = None
+    """The slug it was resolved from, for people to read."""
+    credentials: Mapping[str, Secret] = field(default_factory=dict)
+    """`api_key`, `azure_ad_token`: the provider fields that are secret."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The other provider fields, such as `azure_resource_name` or `openai_organization`."""
+    passthrough: bool = False
+    """Whether the caller's own provider credential is used."""
+    custom_host: str | None = None
+    custom_host_trusted: bool = False
+    """Written in a file, or listed in `trusted_hosts`: may be a private address."""
+    forward_headers: tuple[str, ...] = ()
+    request_timeout: float | None = None
+    """Seconds, one attempt."""
+    retry: RetrySpec = RetrySpec()
+    shaping: Shaping = Shaping()
+    adapt: Adapt = "report"
+    billing: Billing = "once"
+    verify: bool = True
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackSpec:
+    """`mode: fallback`."""
+
+    path: str
+    children: "tuple[NodeSpec, ...]"
+    name: str | None = None
+    on_status_codes: frozenset[int] | None = None
+    """`None`: not given (an empty list means not given, too)."""
+    on_causes: frozenset[str] | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadBalanceSpec:
+    """`mode: loadbalance`."""
+
+    path: str
+    children: "tuple[NodeSpec, ...]"
+    weights: tuple[float, ...]
+    name: str | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionSpec:
+    """One row of `conditions:`, compiled: `holds` answers for a request, `query` is what was written."""
+
+    query: Mapping[str, Any]
+    holds: Callable[[ImageRequest], bool]
+    then: int
+    """Index of the child."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionalSpec:
+    """`mode: conditional`."""
+
+    path: str
+    children: "tuple[NodeSpec, ...]"
+    conditions: tuple[ConditionSpec, ...]
+    default: int | None = None
+    name: str | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleSpec:
+    """`mode: single`: the first target, whatever else is listed."""
+
+    path: str
+    children: "tuple[NodeSpec, ...]"
+    name: str | None = None
+    deadline: float | None = None
+
+
+NodeSpec = TargetSpec | FallbackSpec | LoadBalanceSpec | ConditionalSpec | SingleSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigSpec:
+    """A whole config."""
+
+    root: NodeSpec
+    id: str | None = None
+    description: str | None = None
+    version: str = ""
+    """The first 12 hex digits of the SHA-256 of the canonical document: `x-gateway-config-version`."""
+    max_attempts: int | None = None
+
+
+def leaves(node: NodeSpec) -> tuple[TargetSpec, ...]:
+    """Return the targets of a tree, in the order they are written."""
+    if isinstance(node, TargetSpec):
+        return (node,)
+    return tuple(leaf for child in node.children for leaf in leaves(child))

@@ -1,0 +1,136 @@
+"""What an adapter is made of: values that go over the wire, and the flow that orders them."""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gateway.images import ImageReply, ImageRequest
+from gateway.retry_after import retry_after
+from gateway.secret import Secret
+from strategies import Cause, Failure, Success
+
+_REDIRECTS = range(300, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One HTTP request to a provider. `path` follows the target's base URL."""
+
+    method: str
+    path: str
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A pause before the flow goes on, for providers that want to be polled."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Work of our own off the event loop: the sandbox's stand-in for a request."""
+
+    work: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A complete HTTP answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    at: float = 0.0
+    """When the head arrived, in seconds since 1970: what an HTTP date in it is compared with."""
+
+    def json(self) -> Any:  # noqa: ANN401 - the JSON boundary
+        """Return the decoded body, or `None` where it is not JSON."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+
+Outcome = Success[ImageReply] | Failure
+Flow = Generator[Send | Wait | Paint, Any, Outcome]
+
+
+def send(request: Send) -> Generator[Send, Received, Received]:
+    """Send, and be given the answer: `received = yield from send(Send(…))`."""
+    return (yield request)
+
+
+def wait(seconds: float) -> Generator[Wait, None, None]:
+    """Pause: `yield from wait(2.0)`."""
+    yield Wait(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a request goes: the part of a target that its adapter needs."""
+
+    provider: str
+    model: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The provider's own fields, such as `azure_deployment_id`."""
+    credentials: Mapping[str, Secret] = field(default_factory=dict)
+    """`api_key`, and whatever else of the provider's fields is secret."""
+
+
+class MissingCredential(Exception):
+    """A target lacks what its provider wants to be paid by; says which field to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """A provider: how to address it, how to identify to it, how to talk to it."""
+
+    name: str
+    base_url: Callable[[Target], str]
+    """The base URL for a target without `custom_host`."""
+    authorize: Callable[[Target], Mapping[str, str]]
+    """The headers that carry the target's credential; raises `MissingCredential`."""
+    flow: Callable[[ImageRequest, Target], Flow]
+    local: bool = False
+    """Whether pictures are made here, with nothing sent anywhere."""
+
+
+def failure_of(received: Received, message: str, *, code: str | None = None, param: str | None = None) -> Failure:
+    """Return the failure that a complete answer other than 2xx means, by its status alone.
+
+    Adapters look for refusals and exhausted accounts in the typed body first; what is left is decided here.
+    """
+    status = received.status
+    pause = retry_after(received.headers, received.at)
+    if status in (401, 402, 403):
+        cause = Cause.AUTH
+    elif status == 429 or (status in (503, 529) and pause is not None):  # noqa: PLR2004 - HTTP's own numbers
+        cause = Cause.RATE_LIMITED
+    elif status == 408 or status in (502, 504) or 520 <= status <= 524:  # noqa: PLR2004
+        # A gateway in front of the provider gave up: what stands behind it may have worked on, and billed.
+        return Failure(
+            cause=Cause.PROVIDER_ERROR,
+            message=message,
+            status=status,
+            may_be_billed=True,
+            retry_after=pause,
+            provider_code=code,
+            param=param,
+        )
+    elif status in _REDIRECTS:
+        return Failure(
+            cause=Cause.PROVIDER_ERROR,
+            message="the provider answered with a redirect, which is never followed; correct the target's address",
+            status=status,
+            code="upstream_redirect",
+        )
+    elif status >= 500:  # noqa: PLR2004
+        cause = Cause.PROVIDER_ERROR
+    else:
+        cause = Cause.INVALID
+    return Failure(cause=cause, message=message, status=status, retry_after=pause, provider_code=code, param=param)

@@ -1,0 +1,38 @@
+"""Routing strategies: nodes that hold nodes, generic over request and reply.
+
+This package knows nothing of images, HTTP, JSON or providers. It stands on the standard library, and on
+tenacity inside `retry.py` alone.
+"""
+
+from strategies.attempt import Attempt
+from strategies.backoff import Backoff
+from strategies.conditional import Branch, Conditional
+from strategies.fallback import DEFAULT_RULE, Fallback, FallbackRule
+from strategies.load_balance import LoadBalance
+from strategies.node import Cause, Context, Failure, Journey, Node, Outcome, Success, Try, more_telling
+from strategies.retry import Retry, RetryRule
+from strategies.timeout import Deadline, Timeout
+
+__all__ = [
+    "DEFAULT_RULE",
+    "Attempt",
+    "Backoff",
+    "Branch",
+    "Cause",
+    "Conditional",
+    "Context",
+    "Deadline",
+    "Failure",
+    "Fallback",
+    "FallbackRule",
+    "Journey",
+    "LoadBalance",
+    "Node",
+    "Outcome",
+    "Retry",
+    "RetryRule",
+    "Success",
+    "Timeout",
+    "Try",
+    "more_telling",
+]

@@ -1,0 +1,55 @@
+"""One try of a leaf: it is counted, told in the journey, and judged by the money rule."""
+
+import asyncio
+import math
+from dataclasses import dataclass, replace
+from typing import Generic
+
+from strategies.node import Cause, Context, Failure, Node, Rep_co, Req_contra, Success, Try
+
+BILLING = {"strict": 0.0, "once": 1.0, "any": math.inf}
+"""How many continuations each `billing` word allows after attempts that may have been billed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt(Generic[Req_contra, Rep_co]):
+    """Runs the leaf once and marks its failure terminal where money or numbers allow no other attempt."""
+
+    target: str
+    inner: Node[Req_contra, Rep_co]
+    allowance: float = BILLING["once"]
+
+    async def __call__(self, request: Req_contra, context: Context, /) -> Success[Rep_co] | Failure:
+        """Make one attempt."""
+        journey = context.journey
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now >= context.deadline:
+            return Failure(
+                cause=Cause.DEADLINE,
+                message=f"the request's deadline passed before {self.target} could be tried",
+                reached=False,
+                terminal=True,
+            )
+        attempt = Try(target=self.target, started=now)
+        journey.attempts.append(attempt)
+        outcome: Success[Rep_co] | Failure | None = None
+        try:
+            outcome = await self.inner(request, context.within(attempt))
+        finally:
+            attempt.ended = loop.time()
+            if outcome is None and attempt.sent:  # cancelled: the caller left, the provider may still bill
+                journey.maybe_billed += 1
+        if isinstance(outcome, Failure):
+            outcome = self._judge(outcome, context)
+        attempt.outcome = outcome
+        return outcome
+
+    def _judge(self, failure: Failure, context: Context) -> Failure:
+        journey = context.journey
+        if failure.billable:
+            journey.maybe_billed += 1
+        spent = failure.billable and journey.maybe_billed > self.allowance
+        if spent or failure.cause is Cause.DEADLINE or not journey.attempts_left:
+            return replace(failure, terminal=True)
+        return failure
