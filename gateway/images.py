@@ -62,3 +62,5 @@ class ImageReply:
     adaptations: tuple[Adaptation, ...] = ()
     provider: str = ""
     model: str | None = None
+    cost_usd: float | None = None
+    """What the pictures cost by the catalogue; `None` where it does not know."""

@@ -39,6 +39,11 @@ class Paint:
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """A wish for a number in [0, 1) from the request's own random numbers: flows have none, so that they replay."""
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """A complete HTTP answer; header names are in lower case."""
 
@@ -57,7 +62,7 @@ class Received:
 
 
 Outcome = Success[ImageReply] | Failure
-Flow = Generator[Send | Wait | Paint, Any, Outcome]
+Flow = Generator[Send | Wait | Paint | Draw, Any, Outcome]
 
 
 def send(request: Send) -> Generator[Send, Received, Received]:
@@ -68,6 +73,16 @@ def send(request: Send) -> Generator[Send, Received, Received]:
 def wait(seconds: float) -> Generator[Wait, None, None]:
     """Pause: `yield from wait(2.0)`."""
     yield Wait(seconds)
+
+
+def paint(work: Callable[[], bytes]) -> Generator[Paint, bytes, bytes]:
+    """Have work done off the event loop, and be given what it made."""
+    return (yield Paint(work))
+
+
+def draw() -> Generator[Draw, float, float]:
+    """Be given a number in [0, 1)."""
+    return (yield Draw())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +97,11 @@ class Target:
     """`api_key`, and whatever else of the provider's fields is secret."""
 
 
-class MissingCredential(Exception):
+class MissingField(Exception):
+    """A target lacks, or has wrong, a field without which its provider cannot be addressed; says which one to set."""
+
+
+class MissingCredential(MissingField):
     """A target lacks what its provider wants to be paid by; says which field to set."""
 
 
@@ -92,7 +111,7 @@ class Adapter:
 
     name: str
     base_url: Callable[[Target], str]
-    """The base URL for a target without `custom_host`."""
+    """The base URL for a target without `custom_host`; raises `MissingField`."""
     authorize: Callable[[Target], Mapping[str, str]]
     """The headers that carry the target's credential; raises `MissingCredential`."""
     flow: Callable[[ImageRequest, Target], Flow]

@@ -4,7 +4,7 @@ This package knows nothing of images, HTTP, JSON or providers. It stands on the 
 tenacity inside `retry.py` alone.
 """
 
-from strategies.attempt import Attempt
+from strategies.attempt import BILLING, Attempt
 from strategies.backoff import Backoff
 from strategies.conditional import Branch, Conditional
 from strategies.fallback import DEFAULT_RULE, Fallback, FallbackRule
@@ -14,6 +14,7 @@ from strategies.retry import Retry, RetryRule
 from strategies.timeout import Deadline, Timeout
 
 __all__ = [
+    "BILLING",
     "DEFAULT_RULE",
     "Attempt",
     "Backoff",

@@ -1,0 +1,79 @@
+"""What the grammar knows by name but this version does not do: refused with advice, never accepted and ignored.
+
+A version that starts doing one of these deletes its row and adds the key to the schema.
+"""
+
+from gateway.config.suggest import did_you_mean, printable
+
+_GUARDRAILS = "guardrails are not part of this version yet; remove `{}` and check prompts before they are sent here"
+_HOOKS = "hooks are not part of this version yet; remove `{}`"
+_ALGORITHM = "is not available in this version yet; use `weighted`, or leave `algorithm` out"
+
+NOT_YET = {
+    "cache": "the cache is not part of this version yet; remove `{}`",
+    "hedge": "hedging is not part of this version yet; remove `{}` and bound slow targets with `request_timeout`",
+    "sticky": "sticky routing is not part of this version yet; remove `{}`",
+    "cb_config": "the circuit breaker is not part of this version yet; remove `{}`",
+    "is_open": "the circuit breaker is not part of this version yet; remove `{}`",
+    "fan_out": "fanning out is not part of this version yet; remove `{}` and ask for what the model makes in one call",
+    "max_cost_usd": "money ceilings are not part of this version yet; remove `{}` and bound `max_attempts` instead",
+    "persist": "storing pictures is not part of this version yet; remove `{}`",
+    "url_ttl": "storing pictures is not part of this version yet; remove `{}`",
+    "tests": "tests inside configs are not run by this version yet; remove `{}`",
+    "usage_limits": "budgets are not part of this version yet; remove `{}`",
+    "rate_limits": "rate limits are not part of this version yet; remove `{}`",
+    "input_guardrails": _GUARDRAILS,
+    "output_guardrails": _GUARDRAILS,
+    "default_input_guardrails": _GUARDRAILS,
+    "default_output_guardrails": _GUARDRAILS,
+    "before_request_hooks": _HOOKS,
+    "after_request_hooks": _HOOKS,
+    "input_mutators": _HOOKS,
+    "output_mutators": _HOOKS,
+    "prompt_id": "stored prompts are not part of this version; remove `{}` and send `prompt`",
+    "azure_auth_mode": "only `api_key` and `azure_ad_token` are available for azure-openai yet; remove `{}`",
+}
+"""Key → what to do; `{}` is the key as it was written."""
+
+NOT_YET_VALUES = {
+    ("algorithm", "least_latency"): _ALGORITHM,
+    ("algorithm", "least_inflight"): _ALGORITHM,
+    ("algorithm", "cheapest"): _ALGORITHM,
+}
+"""(key, value) → what the value is told."""
+
+_PLANNED_PROVIDERS = """
+bedrock fireworks-ai vertex-ai google reka-ai segmind stability-ai together-ai replicate fal black-forest-labs recraft-ai
+ideogram x-ai huggingface workers-ai deepinfra nebius siliconflow novita-ai hyperbolic openrouter minimax dashscope
+volcengine zhipu leonardo runware kling luma midjourney automatic1111 comfyui
+""".split()
+_ALIASES = {"stability": "stability-ai"}
+
+_FIELD_FAMILIES = {
+    "aws_": "bedrock",
+    "vertex_": "vertex-ai",
+    "workers_ai_": "workers-ai",
+    "stability_": "stability-ai",
+    "fireworks_": "fireworks-ai",
+    "huggingface_": "huggingface",
+}
+
+
+def advice_for_key(key: str, written: str) -> str | None:
+    """Return what to say about a key that has no effect in this version, if it is one."""
+    if key in NOT_YET:
+        return f"`{printable(written)}` has no effect: {NOT_YET[key].format(printable(written))}."
+    for prefix, provider in _FIELD_FAMILIES.items():
+        if key.startswith(prefix):
+            return f"`{printable(written)}` belongs to {provider}, which is not available in this version yet."
+    return None
+
+
+def advice_for_provider(slug: str, available: list[str]) -> str:
+    """Return what to say about a provider that cannot be used."""
+    planned = _ALIASES.get(slug, slug)
+    if planned in _PLANNED_PROVIDERS:
+        return f"The provider `{planned}` is not available in this version yet; use one of {', '.join(available)}."
+    guess = did_you_mean(slug, (*available, *_PLANNED_PROVIDERS, *_ALIASES))
+    known = f" Providers are {', '.join(available)}." if guess == "." else ""
+    return f"Unknown provider `{printable(slug)}`{guess}{known}"

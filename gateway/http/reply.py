@@ -1,0 +1,139 @@
+"""Outcomes and errors → the bytes that go back; one table says what each failure looks like from outside."""
+
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+import pybase64
+
+from gateway.errors import GatewayError
+from gateway.images import ImageReply, Picture
+from strategies import Cause, Failure, Journey
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+_JSON = (b"content-type", b"application/json")
+
+# cause → (status where the provider sent none that is passed on, code, type)
+_PUBLIC = {
+    Cause.UNREACHABLE: (502, "upstream_unreachable", "upstream_error"),
+    Cause.RATE_LIMITED: (429, "upstream_rate_limited", "rate_limit_error"),
+    Cause.PROVIDER_ERROR: (502, "upstream_error", "upstream_error"),
+    Cause.TIMEOUT: (408, "timeout_error", "timeout_error"),
+    Cause.INCOMPLETE: (502, "upstream_incomplete", "upstream_error"),
+    Cause.EMPTY: (502, "upstream_empty", "upstream_error"),
+    Cause.POLICY: (400, "content_policy_violation", "invalid_request_error"),
+    Cause.INVALID: (400, "invalid_request", "invalid_request_error"),
+    Cause.UNSUPPORTED: (422, "unsupported", "invalid_request_error"),
+    Cause.AUTH: (502, "upstream_auth", "upstream_error"),
+    Cause.BUDGET: (429, "budget_exceeded", "rate_limit_error"),
+    Cause.DEADLINE: (504, "deadline_exceeded", "timeout_error"),
+}
+# Whose own status the caller sees; 401 to 403 would look like the caller's fault, a redirect like an order.
+_STATUS_PASSES = frozenset({Cause.RATE_LIMITED, Cause.PROVIDER_ERROR, Cause.POLICY, Cause.INVALID, Cause.UNSUPPORTED})
+_PASSING = frozenset({400, 404, 408, 409, 413, 415, 422, 429, *range(500, 600)})
+_ADVICE = {
+    Cause.UNREACHABLE: "Check the target's address and network, or add a fallback.",
+    Cause.RATE_LIMITED: "Wait as long as Retry-After says, or add a fallback.",
+    Cause.PROVIDER_ERROR: "Try again later, or add a fallback.",
+    Cause.TIMEOUT: "Raise request_timeout, or add a fallback; the attempt may have been billed.",
+    Cause.INCOMPLETE: "The attempt may have been billed; a fallback, or `billing: any`, lets another target try.",
+    Cause.EMPTY: "The attempt may have been billed; a fallback lets another target try.",
+    Cause.AUTH: "Correct the credential that the gateway holds for this provider.",
+    Cause.DEADLINE: "Allow more time by x-gateway-deadline or the config's deadline.",
+}
+_OWN_STATUS = {"invalid_api_key": 401, "custom_host_blocked": 400, "no_route": 400, "upstream_redirect": 502}
+_FINAL_STATUS = frozenset({408, 502, 504})
+
+
+def envelope(
+    message: str, *, type_: str, code: str, param: str | None = None, **more: Any  # noqa: ANN401
+) -> bytes:
+    """Return an error body in OpenAI's shape."""
+    return orjson.dumps({"error": {"message": message, "type": type_, "param": param, "code": code, **more}})
+
+
+def error(caught: GatewayError) -> tuple[int, Headers, bytes]:
+    """Return the answer to a caller's mistake."""
+    body = envelope(caught.message, type_=caught.type, code=caught.code, param=caught.param)
+    return caught.status, [_JSON, *_encoded(caught.headers)], body
+
+
+def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> tuple[int, Headers, bytes]:
+    """Return the answer to a request whose tree failed."""
+    status, code, type_ = _PUBLIC[failed.cause]
+    if failed.cause in _STATUS_PASSES and failed.status in _PASSING:
+        status = failed.status
+    elif failed.cause is Cause.INVALID and failed.status is not None:
+        status, code, type_ = _PUBLIC[Cause.PROVIDER_ERROR]
+    if failed.code is not None:
+        code = failed.code
+        status = _OWN_STATUS.get(code, status)
+    elif failed.cause is Cause.INVALID and failed.provider_code:
+        code = failed.provider_code
+    if code == "invalid_api_key":
+        type_ = "authentication_error"
+    more: dict[str, Any] = {"attempts": rows}
+    if failed.provider_code:
+        more["provider_code"] = failed.provider_code
+    advice = "" if failed.code in _OWN_STATUS else _ADVICE.get(failed.cause, "")
+    message = f"{failed.message.rstrip('.')}. {advice}".rstrip()
+    message = message[:1].upper() + message[1:]
+    headers: Headers = [_JSON]
+    if (status in _FINAL_STATUS and code != "upstream_unreachable") or journey.retries < 0:
+        headers.append((b"x-should-retry", b"false"))
+    if failed.cause is Cause.RATE_LIMITED:
+        pause = _shortest_pause(journey, failed)
+        if pause is not None:
+            headers.append((b"retry-after", str(max(1, math.ceil(pause))).encode()))
+    return status, headers, envelope(message, type_=type_, code=code, param=failed.param, **more)
+
+
+def pictures(reply: ImageReply) -> bytes:
+    """Return the body of a success: as the provider sent it where that is already right, else built from its parts."""
+    if reply.canonical is not None:
+        return reply.canonical
+    parts = [b'{"created":%d,"data":[' % (reply.created or int(time.time()))]  # noqa: TID251 - wall time is the field
+    for index, picture in enumerate(reply.pictures):
+        parts.append(b"," if index else b"")
+        parts.extend(_item(picture))
+    parts.append(b"]")
+    for name, value in reply.about.items():
+        parts.append(b",%b:%b" % (orjson.dumps(name), orjson.dumps(value)))
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+async def write(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Send a whole answer."""
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _item(picture: Picture) -> Iterable[bytes | memoryview]:
+    if picture.url is not None:
+        yield b'{"url":%b' % orjson.dumps(picture.url)
+    else:
+        yield b'{"b64_json":"'
+        yield picture.b64 if picture.b64 is not None else pybase64.b64encode(picture.data or b"")
+        yield b'"'
+    if picture.revised_prompt is not None:
+        yield b',"revised_prompt":%b' % orjson.dumps(picture.revised_prompt)
+    yield b"}"
+
+
+def _shortest_pause(journey: Journey, failed: Failure) -> float | None:
+    pauses = [
+        attempt.outcome.retry_after
+        for attempt in journey.attempts
+        if isinstance(attempt.outcome, Failure) and attempt.outcome.retry_after is not None
+    ]
+    return min(pauses, default=failed.retry_after)
+
+
+def _encoded(headers: Mapping[str, str]) -> Headers:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -1,0 +1,67 @@
+"""The story of a request, told in response headers and in the rows of an error's `attempts`."""
+
+import asyncio
+from typing import Any
+
+from gateway.compile import Route
+from gateway.images import ImageReply
+from strategies import Failure, Journey, Success
+
+_LONGEST_VALUE = 4096
+
+
+def headers(
+    outcome: Success[ImageReply] | Failure, journey: Journey, route: Route, trace_id: str, started: float
+) -> list[tuple[bytes, bytes]]:
+    """Return the headers that say which target answered, after how much, and what it may have cost."""
+    now = asyncio.get_running_loop().time()
+    upstream = sum((attempt.ended or now) - attempt.started for attempt in journey.attempts)
+    last = journey.attempts[-1].target if journey.attempts else route.spec.root.path
+    target = route.targets.get(last)
+    lines = [
+        (b"x-portkey-trace-id", trace_id.encode("latin-1")),
+        (b"x-portkey-last-used-option-index", last.encode()),
+        (b"x-portkey-retry-attempt-count", b"%d" % journey.retries),
+        (b"x-portkey-cache-status", b"DISABLED"),
+        (b"x-gateway-attempts", b"%d" % len(journey.attempts)),
+        (b"x-gateway-maybe-billed", b"%d" % journey.maybe_billed),
+        (b"x-gateway-config-version", route.spec.version.encode()),
+        (
+            b"server-timing",
+            b"gateway;dur=%.2f, queue;dur=0, upstream;dur=%.2f"
+            % (max(now - started - upstream, 0.0) * 1000, upstream * 1000),
+        ),
+    ]
+    if target is not None:
+        lines.append((b"x-portkey-provider", target.provider.encode()))
+    if isinstance(outcome, Success):
+        reply = outcome.reply
+        if reply.model:
+            lines.append((b"x-gateway-model", _ascii(reply.model)))
+        lines.append((b"x-gateway-cost-usd", b"null" if reply.cost_usd is None else b"%.6f" % reply.cost_usd))
+        if reply.adaptations:
+            lines.append((b"x-gateway-adaptations", _ascii("; ".join(map(str, reply.adaptations)))))
+    return lines
+
+
+def rows(journey: Journey, route: Route) -> list[dict[str, Any]]:
+    """Return one row for each attempt, without anything secret."""
+    told = []
+    for attempt in journey.attempts:
+        target = route.targets[attempt.target]
+        outcome = attempt.outcome
+        failed = outcome if isinstance(outcome, Failure) else None
+        told.append(
+            {
+                "target": target.name or target.path,
+                "provider": target.provider,
+                "status": None if failed is None else failed.status,
+                "cause": None if failed is None else failed.cause.value,
+                "ms": None if attempt.ended is None else round((attempt.ended - attempt.started) * 1000),
+            }
+        )
+    return told
+
+
+def _ascii(text: str) -> bytes:
+    return text.encode("ascii", "replace")[:_LONGEST_VALUE].replace(b"\r", b" ").replace(b"\n", b" ")

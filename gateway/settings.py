@@ -1,0 +1,98 @@
+"""What the server is told once, at start: every setting has one name as flag, variable and key under `server:`."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PREFIX = "BEAMSPLITTER_"
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+class InvalidSetting(Exception):
+    """A setting that cannot be used; says which spelling it came from and what it takes."""
+
+
+def _setting(default: Any, what: str, *, low: float | None = None, high: float | None = None) -> Any:  # noqa: ANN401
+    return field(default=default, metadata={"help": what, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting with its default."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8787, "Port to listen on; 0 takes a free one.", low=0, high=65535)
+    configs: str = _setting("", "Folder of gateway configs, or one file.")
+    workers: int = _setting(1, "Number of worker processes.", low=1, high=64)
+    default_config: str = _setting("", "Id of the config for requests that name none.")
+    open: bool = _setting(False, "Listen beyond loopback although no API key is configured.")
+    trusted_hosts: tuple[str, ...] = _setting(
+        (), "Hosts that a custom host may name although they are private: host, host:port or .suffix."
+    )
+    max_json_bytes: int = _setting(1 << 20, "Largest JSON request body.", low=1024, high=64 << 20)
+    max_response_bytes: int = _setting(96 << 20, "Largest answer taken from a provider.", low=1024, high=1 << 30)
+    drain_seconds: float = _setting(190.0, "How long running requests may finish after SIGTERM.", low=0, high=3600)
+    log_level: str = _setting("info", "debug, info, warning or error.")
+
+
+NAMES = tuple(setting.name for setting in dataclasses.fields(Settings))
+
+
+def read(flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> Settings:
+    """Return the settings in effect: a flag wins over a variable, a variable over the file."""
+    chosen: dict[str, Any] = {}
+    for setting in dataclasses.fields(Settings):
+        name = setting.name
+        variable = PREFIX + name.upper()
+        if flags.get(name) is not None:
+            chosen[name] = _fitted(setting, flags[name], f"--{name.replace('_', '-')}")
+        elif variable in environ:
+            chosen[name] = _fitted(setting, environ[variable], variable)
+        elif name in file:
+            chosen[name] = _fitted(setting, file[name], f"server.{name} in gateway.yaml")
+    return Settings(**chosen)
+
+
+def _fitted(setting: "dataclasses.Field[Any]", value: Any, source: str) -> Any:  # noqa: ANN401
+    kind = type(setting.default)
+    try:
+        fitted = _CONVERSIONS[kind](value)
+    except (ValueError, TypeError):
+        raise InvalidSetting(f"{source}: expected {_SPOKEN[kind]}, got {value!r}") from None
+    low, high = setting.metadata["low"], setting.metadata["high"]
+    if low is not None and not low <= fitted <= high:
+        raise InvalidSetting(f"{source}: expected a number from {low} to {high}, got {value!r}")
+    return fitted
+
+
+def _boolean(value: Any) -> bool:  # noqa: ANN401
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise ValueError(word)
+
+
+def _words(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    return tuple(str(part).strip() for part in parts if str(part).strip())
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401
+    if isinstance(value, bool | float):
+        raise ValueError(value)  # noqa: TRY004 - one kind of error for the caller to turn into a sentence
+    return int(value)
+
+
+_CONVERSIONS = {str: str, int: _whole, float: float, bool: _boolean, tuple: _words}
+_SPOKEN = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    tuple: "a list, or words with commas between",
+}

@@ -1,0 +1,77 @@
+"""Which addresses a connection may be opened to: checked at the socket, so that no spelling of a host slips by."""
+
+import ipaddress
+import socket
+from collections.abc import Callable
+
+from aiohttp.connector import AddrInfoType
+
+_FORBIDDEN = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/128",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/32",
+        "2001:db8::/32",
+        "2002::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_METADATA = (  # cloud metadata services hand out credentials: no setting opens the way to them
+    ipaddress.ip_network("169.254.169.254/32"),
+    ipaddress.ip_network("169.254.170.2/32"),
+    ipaddress.ip_network("100.100.100.200/32"),
+    ipaddress.ip_network("fd00:ec2::254/128"),
+)
+
+
+class BlockedAddress(OSError):
+    """A connection was about to be opened to an address that its target may not reach."""
+
+
+def forbidden(address: str, *, private: bool, loopback: bool) -> bool:
+    """Whether a connection to this IP address is refused, given whether private and loopback ones are allowed."""
+    if "%" in address:
+        return True  # a scoped address means a link of this very machine
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if any(ip in network for network in _METADATA):
+        return True
+    if any(ip in network for network in _LOOPBACK):
+        return not (loopback or private)
+    return not private and any(ip in network for network in _FORBIDDEN)
+
+
+def guarded_socket(*, private: bool, loopback: bool) -> Callable[[AddrInfoType], socket.socket]:
+    """Return the factory that aiohttp asks for a socket, with the final address, before every connection."""
+
+    def make(info: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = info
+        if forbidden(str(address[0]), private=private, loopback=loopback):
+            raise BlockedAddress(f"connections to {address[0]} are not allowed")
+        made = socket.socket(family, kind, protocol)
+        made.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+        return made
+
+    return make
