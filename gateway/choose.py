@@ -12,12 +12,13 @@ from gateway.catalogue import provider_of
 from gateway.compile import ImageNode, Route, compile_config
 from gateway.config.document import Document
 from gateway.config.folder import Snapshot
-from gateway.config.gateway_file import ApiKey, host_matcher
+from gateway.config.gateway_file import ApiKey
 from gateway.config.inline import read_inline
 from gateway.config.overrides import Overrides, with_overrides
 from gateway.config.parse import needs_target, parse
 from gateway.config.spec import TargetSpec
 from gateway.config.suggest import did_you_mean
+from gateway.config.trusted_hosts import host_matcher
 from gateway.errors import ConfigNotFound, GatewayError, InvalidConfig, InvalidKey, NotAllowed
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret

@@ -32,6 +32,8 @@ from strategies import (
     Timeout,
 )
 
+_DEPLOYMENTS = frozenset({"azure_deployment_id", "azure_model_name"})
+
 ImageNode = Node[ImageRequest, ImageReply]
 
 
@@ -52,9 +54,13 @@ class Route:
 
 
 def renames_model(target: TargetSpec) -> bool:
-    """Whether the target replaces the model that the caller named."""
+    """Whether the target replaces the model that the caller named: by parameters, or as its deployment has its own."""
     shaping = target.shaping
-    return "model" in shaping.override_params or "model" in shaping.drop_params or "azure_model_name" in target.options
+    return (
+        "model" in shaping.override_params
+        or "model" in shaping.drop_params
+        or not _DEPLOYMENTS.isdisjoint(target.options)
+    )
 
 
 def compile_config(spec: ConfigSpec, make_leaf: Callable[[TargetSpec, bool], ImageNode]) -> Route:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.catalogue import find, price_range
+from gateway.catalogue import find, range_
 from gateway.compile import Route
 from gateway.config.spec import (
     ConditionalSpec,
@@ -199,7 +199,7 @@ class _Walk:
         told["adaptations"] = [str(adaptation) for adaptation in prepared.adaptations]
         told["send"] = _first_send(leaf, prepared.request)
         row = find(spec.provider, params.get("model"), spec.options)
-        prices = None if row is None else price_range(row, params)
+        prices = None if row is None else range_(row, params)
         told["price_usd"] = None if prices is None else list(prices)
         assumed = self._assumed(spec)
         told["assumed"] = None if assumed is None else assumed[0]
@@ -207,7 +207,7 @@ class _Walk:
         return told, fate, _worst_of(spec, None if prices is None else prices[1])
 
     def _assumed(self, spec: TargetSpec) -> tuple[int, _Fate] | None:
-        for key in (spec.name, spec.path):
+        for key in filter(None, (spec.name, spec.path)):
             if key in self._assume:
                 status = self._assume[key]
                 if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers

@@ -1,7 +1,7 @@
 """What the server is told once, at start: every setting has one name as flag, variable and key under `server:`."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,7 +88,7 @@ def _whole(value: Any) -> int:  # noqa: ANN401
     return int(value)
 
 
-_CONVERSIONS = {str: str, int: _whole, float: float, bool: _boolean, tuple: _words}
+_CONVERSIONS: Mapping[type, Callable[[Any], Any]] = {str: str, int: _whole, float: float, bool: _boolean, tuple: _words}
 _SPOKEN = {
     str: "text",
     int: "a whole number",

@@ -80,7 +80,7 @@ class ImageTarget:
         row = find(spec.provider, params.get("model"), spec.options)
         if row is None:
             return Prepared(replace(request, params=params), None, ())
-        named = params.get("model") == request.params.get("model")
+        named = request.model == row.id or request.model in row.aliases
         if named and self.checks:
             refused = refusal(row, params)
             if refused is not None:

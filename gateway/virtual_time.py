@@ -20,7 +20,7 @@ class _Clock(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Let the time pass in which nothing would have happened."""
         if timeout is None:
-            raise Stalled("every task waits for something that is not a timer; sockets and threads have no virtual time")
+            raise Stalled("every task waits for something that is no timer; sockets and threads have no virtual time")
         self.now += max(timeout, 0.0)
         return []
 

@@ -66,12 +66,12 @@ Flow = Generator[Send | Wait | Paint | Draw, Any, Outcome]
 
 
 def send(request: Send) -> Generator[Send, Received, Received]:
-    """Send, and be given the answer: `received = yield from send(Send(…))`."""
+    """Send a request, and be given its answer."""
     return (yield request)
 
 
 def wait(seconds: float) -> Generator[Wait, None, None]:
-    """Pause: `yield from wait(2.0)`."""
+    """Pause for so many seconds."""
     yield Wait(seconds)
 
 

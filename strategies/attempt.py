@@ -29,7 +29,6 @@ class Attempt(Generic[Req_contra, Rep_co]):
                 cause=Cause.DEADLINE,
                 message=f"the request's deadline passed before {self.target} could be tried",
                 reached=False,
-                terminal=True,
             )
         attempt = Try(target=self.target, started=now)
         journey.attempts.append(attempt)
@@ -50,6 +49,6 @@ class Attempt(Generic[Req_contra, Rep_co]):
         if failure.billable:
             journey.maybe_billed += 1
         spent = failure.billable and journey.maybe_billed > self.allowance
-        if spent or failure.cause is Cause.DEADLINE or not journey.attempts_left:
+        if spent or not journey.attempts_left:
             return replace(failure, terminal=True)
         return failure

@@ -127,7 +127,7 @@ class Journey:
     maybe_billed: int = 0
     """Failed attempts that may have been billed."""
     retries: int = 0
-    """Retries of the leaf that spoke last; -1 when it gave up retrying."""
+    """Retries of the leaf whose outcome is told; -1 when it gave up retrying."""
     exhausted: dict[Hashable, Failure] = field(default_factory=dict)
     """Leaves that will not be entered again, with what they said."""
 
@@ -174,6 +174,8 @@ class Context:
 
 def more_telling(told: Failure | None, failure: Failure) -> Failure:
     """Of two failures of one request, the one its caller should hear: the last that reached a provider."""
-    if told is None or failure.reached or not told.reached:
+    if told is None:
         return failure
-    return told
+    if failure.cause is Cause.UNSUPPORTED:
+        return told  # what a later target cannot express says nothing about why the earlier one failed
+    return failure if failure.reached or not told.reached else told

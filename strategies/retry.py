@@ -1,7 +1,7 @@
 """Tries the same target again. The only file that knows tenacity, which it wraps completely."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 import tenacity
@@ -29,7 +29,7 @@ class RetryRule:
 
     def applies(self, failure: Failure) -> bool:
         """Whether the same target could answer differently next time."""
-        if failure.terminal or failure.cause in _NEVER_AGAIN:
+        if failure.cause in _NEVER_AGAIN:
             return False
         if failure.cause is Cause.AUTH and failure.seen_status == _TOO_MANY_REQUESTS:
             return False  # an exhausted quota is not a rate limit: it does not refill by waiting
@@ -51,72 +51,72 @@ class Retry(Generic[Req_contra, Rep_co]):
         journey = context.journey
         said_before = journey.exhausted.get(self)
         if said_before is not None:
-            return said_before
+            return replace(said_before, reached=False)
         journey.retries = 0
         outcome = await self.inner(request, context)
+        if isinstance(outcome, Failure) and self.rule.attempts and self.rule.applies(outcome):
+            outcome = await self._again(request, context, outcome)
         if isinstance(outcome, Failure):
-            if self.rule.attempts and self.rule.applies(outcome):
-                outcome = await self._again(request, context, outcome)
-            if isinstance(outcome, Failure):
-                journey.exhausted[self] = outcome
+            journey.exhausted[self] = outcome
         return outcome
 
-    async def _again(self, request: Req_contra, context: Context, first: Failure) -> Success[Rep_co] | Failure:
+    async def _again(
+        self, request: Req_contra, context: Context, outcome: Success[Rep_co] | Failure
+    ) -> Success[Rep_co] | Failure:
         course = _Course(self.rule, context)
-
-        async def attempt() -> Success[Rep_co] | Failure:
-            nonlocal first
-            if course.retries < 0:
-                course.retries = 0
-                return first  # the try that was made before tenacity was asked
-            course.retries += 1
-            return await self.inner(request, context)
-
-        retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_result(course.goes_on),
-            stop=course.stops,
+        retries = 0
+        async for turn in tenacity.AsyncRetrying(
+            retry=course.goes_on,
             wait=course.wait,
+            stop=course.stops,
             sleep=asyncio.sleep,
-            retry_error_callback=_last_outcome,
-        )
-        outcome: Success[Rep_co] | Failure = await retrying(attempt)
-        gave_up = isinstance(outcome, Failure) and (outcome.terminal or self.rule.applies(outcome))
-        context.journey.retries = -1 if gave_up else course.retries
+            retry_error_callback=_outcome,
+        ):
+            # The first turn is the try already made: most requests succeed at once and never pay for tenacity.
+            retries = turn.retry_state.attempt_number - 1
+            if retries:
+                outcome = await self.inner(request, context)
+            turn.retry_state.set_result(outcome)
+        gave_up = isinstance(outcome, Failure) and self.rule.applies(outcome)
+        context.journey.retries = -1 if gave_up else retries
         return outcome
 
 
+@dataclass(frozen=True, slots=True)
 class _Course:
-    """The state of one run of retries: how many, how long waited, how long to wait next."""
+    """What tenacity asks after each try, in this order: whether to go on, how long to wait, whether to stop."""
 
-    def __init__(self, rule: RetryRule, context: Context) -> None:
-        self.retries = -1
-        self._rule = rule
-        self._context = context
-        self._waited = 0.0
-        self._next = 0.0
+    rule: RetryRule
+    context: Context
 
-    def goes_on(self, outcome: object) -> bool:
-        return isinstance(outcome, Failure) and self._rule.applies(outcome)
+    def goes_on(self, state: tenacity.RetryCallState) -> bool:
+        outcome = _outcome(state)
+        return isinstance(outcome, Failure) and not outcome.terminal and self.rule.applies(outcome)
+
+    def wait(self, state: tenacity.RetryCallState) -> float:
+        failure = _outcome(state)
+        rng = self.context.journey.rng
+        asked = self._asked(failure)
+        if asked is None:
+            return self.rule.backoff.wait(failure, state.attempt_number - 1, rng)
+        wait = self.rule.backoff.honour(asked, rng)
+        return wait if self._fits(wait, state) else asked
 
     def stops(self, state: tenacity.RetryCallState) -> bool:
-        if self.retries >= self._rule.attempts:
-            return True
-        failure = _last_outcome(state)
-        rng = self._context.journey.rng
-        if self._rule.use_retry_after and failure.retry_after is not None:
-            self._next = self._rule.backoff.honour(failure.retry_after, rng)
-            if self._next > _LONGEST_WAIT_WITH_ALTERNATIVE and self._context.has_way_out(failure):
-                return True
-        else:
-            self._next = self._rule.backoff.wait(failure, self.retries, rng)
-        return self._waited + self._next > _LONGEST_TOTAL_WAIT or self._next >= self._context.remaining()
+        return state.attempt_number > self.rule.attempts or not self._fits(state.upcoming_sleep, state)
 
-    def wait(self, _: tenacity.RetryCallState) -> float:
-        self._waited += self._next
-        return self._next
+    def _asked(self, failure: Failure) -> float | None:
+        return failure.retry_after if self.rule.use_retry_after else None
+
+    def _fits(self, wait: float, state: tenacity.RetryCallState) -> bool:
+        failure = _outcome(state)
+        longest = _LONGEST_TOTAL_WAIT - state.idle_for
+        if self._asked(failure) is not None and self.context.has_way_out(failure):
+            longest = min(longest, _LONGEST_WAIT_WITH_ALTERNATIVE)
+        return wait <= longest and wait < self.context.remaining()
 
 
-def _last_outcome(state: tenacity.RetryCallState) -> Failure:
+def _outcome(state: tenacity.RetryCallState) -> Failure:
     assert state.outcome is not None  # tenacity asks only after a try  # noqa: S101
-    failure: Failure = state.outcome.result()
-    return failure
+    outcome: Failure = state.outcome.result()
+    return outcome

@@ -42,11 +42,12 @@ NOT_YET_VALUES = {
 }
 """(key, value) → what the value is told."""
 
-_PLANNED_PROVIDERS = """
-bedrock fireworks-ai vertex-ai google reka-ai segmind stability-ai together-ai replicate fal black-forest-labs recraft-ai
-ideogram x-ai huggingface workers-ai deepinfra nebius siliconflow novita-ai hyperbolic openrouter minimax dashscope
-volcengine zhipu leonardo runware kling luma midjourney automatic1111 comfyui
-""".split()
+_PLANNED_PROVIDERS = (
+    *("bedrock", "fireworks-ai", "vertex-ai", "google", "reka-ai", "segmind", "stability-ai", "together-ai"),
+    *("replicate", "fal", "black-forest-labs", "recraft-ai", "ideogram", "x-ai", "huggingface", "workers-ai"),
+    *("deepinfra", "nebius", "siliconflow", "novita-ai", "hyperbolic", "openrouter", "minimax", "dashscope"),
+    *("volcengine", "zhipu", "leonardo", "runware", "kling", "luma", "midjourney", "automatic1111", "comfyui"),
+)
 _ALIASES = {"stability": "stability-ai"}
 
 _FIELD_FAMILIES = {

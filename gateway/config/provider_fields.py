@@ -34,9 +34,7 @@ FIELDS = {
     "sandbox": ProviderFields(needs_credential=False, remote=False),
 }
 
-ALL_FIELDS = tuple(
-    dict.fromkeys(field for row in FIELDS.values() for field in (*row.credentials, *row.options))
-)
+ALL_FIELDS = tuple(dict.fromkeys(field for row in FIELDS.values() for field in (*row.credentials, *row.options)))
 SECRET_FIELDS = frozenset(field for row in FIELDS.values() for field in row.credentials)
 
 

@@ -3,7 +3,6 @@
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Any
 
 _LONGEST_NAME = 64
 _LONGEST_SHOWN = 40
@@ -29,25 +28,21 @@ def listed(names: Iterable[str], last: str = "or") -> str:
     return f" {last} ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1] if quoted else "")))
 
 
-def shown(value: Any, *, secret: bool = False) -> str:  # noqa: ANN401 - any JSON value
+def shown(value: object, *, secret: bool = False) -> str:
     """Return a value as a message may show it: never a secret, never at length."""
-    match value:
-        case None | bool():
-            return {None: "null", True: "true", False: "false"}[value]
-        case str() if not value:
-            return "an empty string"
-        case str():
-            return f"`{printable(value)}`" if not secret and len(value) <= _LONGEST_SHOWN else "this string"
-        case int() | float() if not secret and (isinstance(value, float) or abs(value) < 10**_LONGEST_SHOWN):
-            return str(value) if math.isfinite(value) else "a number that is not finite"
-        case int() | float():
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, str):
+        if secret or len(value) > _LONGEST_SHOWN:
+            return "this string"
+        return f"`{printable(value)}`" if value else "an empty string"
+    if isinstance(value, int | float):
+        if secret or (isinstance(value, int) and abs(value) >= 10**_LONGEST_SHOWN):
             return "this number"
-        case list():
-            return "a list"
-        case dict():
-            return "an object"
-        case _:
-            return f"a {type(value).__name__}"
+        return str(value) if math.isfinite(value) else "a number that is not finite"
+    kind = type(value).__name__
+    words = {"list": "a list", "dict": "an object"} if value else {"list": "an empty list", "dict": "an empty object"}
+    return words.get(kind, f"a {kind}")
 
 
 def printable(name: str) -> str:

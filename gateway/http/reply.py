@@ -65,7 +65,7 @@ def error(caught: GatewayError) -> tuple[int, Headers, bytes]:
 def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> tuple[int, Headers, bytes]:
     """Return the answer to a request whose tree failed."""
     status, code, type_ = _PUBLIC[failed.cause]
-    if failed.cause in _STATUS_PASSES and failed.status in _PASSING:
+    if failed.cause in _STATUS_PASSES and failed.status is not None and failed.status in _PASSING:
         status = failed.status
     elif failed.cause is Cause.INVALID and failed.status is not None:
         status, code, type_ = _PUBLIC[Cause.PROVIDER_ERROR]
@@ -96,7 +96,7 @@ def pictures(reply: ImageReply) -> bytes:
     """Return the body of a success: as the provider sent it where that is already right, else built from its parts."""
     if reply.canonical is not None:
         return reply.canonical
-    parts = [b'{"created":%d,"data":[' % (reply.created or int(time.time()))]  # noqa: TID251 - wall time is the field
+    parts: list[bytes | memoryview] = [b'{"created":%d,"data":[' % (reply.created or int(time.time()))]  # noqa: TID251 - wall time is the field
     for index, picture in enumerate(reply.pictures):
         parts.append(b"," if index else b"")
         parts.extend(_item(picture))

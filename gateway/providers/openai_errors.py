@@ -12,7 +12,7 @@ _BODY_WORTH_READING = 262_144
 _ERROR_STATUSES = range(400, 600)
 _DIGITS_OF_A_STATUS = 3
 
-# `contentFilter` is Azure's documented code, `content_filter` what some of its regions send.
+# `contentFilter` is Azure's documented code, `content_filter` what some of its routes send.
 _REFUSALS = frozenset({"content_policy_violation", "moderation_blocked", "contentFilter", "content_filter"})
 _REFUSALS_WITHIN = frozenset({"ResponsibleAIPolicyViolation"})
 _ACCOUNT_EXHAUSTED = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
@@ -30,7 +30,7 @@ def failure_within(received: Received, error: Any, provider: str) -> Failure:  #
     status = _status_in(details)
     if status is not None:
         return _failure(replace(received, status=status), details, provider)
-    if _is_refusal(details):
+    if _is_refusal(details) or _is_exhausted(details):
         return replace(_failure(received, details, provider), status=None)
     message = details.get("message")
     said = f": {shown(message)}" if isinstance(message, str) and message else ""
@@ -43,7 +43,7 @@ def failure_within(received: Received, error: Any, provider: str) -> Failure:  #
 
 
 def _failure(received: Received, error: Mapping[str, Any], provider: str) -> Failure:
-    code = identifier(error.get("code")) or identifier(error.get("type"))
+    code = identifier(error.get("code"))
     message = error.get("message")
     failure = failure_of(
         received,
@@ -53,14 +53,16 @@ def _failure(received: Received, error: Mapping[str, Any], provider: str) -> Fai
     )
     if _is_refusal(error):
         return replace(failure, cause=Cause.POLICY, code=None, may_be_billed=None, retry_after=None)
-    if failure.cause is Cause.AUTH or {error.get("code"), error.get("type")} & _ACCOUNT_EXHAUSTED:
+    if failure.cause is Cause.AUTH or _is_exhausted(error):
+        code = code or identifier(error.get("type"))
         return replace(
             failure,
             cause=Cause.AUTH,
             # The provider's own words quote keys, organisations and projects.
             message=f"the gateway's credential for {provider} was refused"
-            f" ({' '.join(filter(None, (str(received.status), code)))}): check the key and the account behind it",
+            f" ({received.status}{f' {code}' if code else ''}): check the key and the account behind it",
             param=None,
+            provider_code=code,
             retry_after=None,
         )
     return failure
@@ -68,37 +70,33 @@ def _failure(received: Received, error: Mapping[str, Any], provider: str) -> Fai
 
 def _error_in(body: Any) -> Mapping[str, Any]:  # noqa: ANN401 - the JSON boundary
     match body:
-        case {"error": {**error}}:
-            return {name: value for name, value in error.items() if _plain(value) or name in _NESTED}
-        case {"error": str(message), **rest}:  # LocalAI, stable-diffusion.cpp
-            said = rest.get("message")
-            return {"message": said if isinstance(said, str) else message, "code": _plain_or_none(rest.get("code"))}
+        case {"error": dict(error)}:
+            return error
+        case {"error": str(message)}:  # LocalAI, stable-diffusion.cpp
+            return {"message": message, "code": body.get("code")}
         case {"detail": str(message)} | {"detail": [{"msg": str(message)}, *_]}:  # FastAPI: vLLM-Omni, SGLang
             return {"message": message}
     return {}
 
 
-_NESTED = frozenset({"inner_error", "innererror", "moderation_details"})
-
-
-def _plain(value: Any) -> bool:  # noqa: ANN401 - the JSON boundary
-    return value is None or isinstance(value, str | int | float)
-
-
-def _plain_or_none(value: Any) -> Any:  # noqa: ANN401 - the JSON boundary
-    return value if _plain(value) else None
-
-
 def _is_refusal(error: Mapping[str, Any]) -> bool:
-    if error.get("code") in _REFUSALS or isinstance(error.get("moderation_details"), dict):
+    if _one_of(_REFUSALS, error.get("code")) or isinstance(error.get("moderation_details"), dict):
         return True
     # Azure writes `inner_error` on the image routes and `innererror` elsewhere.
     within = (error.get("inner_error"), error.get("innererror"))
-    return any(isinstance(inner, dict) and inner.get("code") in _REFUSALS_WITHIN for inner in within)
+    return any(isinstance(inner, dict) and _one_of(_REFUSALS_WITHIN, inner.get("code")) for inner in within)
+
+
+def _is_exhausted(error: Mapping[str, Any]) -> bool:
+    return _one_of(_ACCOUNT_EXHAUSTED, error.get("code")) or _one_of(_ACCOUNT_EXHAUSTED, error.get("type"))
+
+
+def _one_of(names: frozenset[str], value: Any) -> bool:  # noqa: ANN401 - the JSON boundary
+    return isinstance(value, str) and value in names
 
 
 def _status_in(error: Mapping[str, Any]) -> int | None:
     code = error.get("code")
     if isinstance(code, str) and len(code) == _DIGITS_OF_A_STATUS and code.isascii() and code.isdigit():
-        code = int(code)
+        code = int(code)  # Azure writes the status as a string
     return code if isinstance(code, int) and code in _ERROR_STATUSES else None

@@ -1,0 +1,79 @@
+# A machine with Python 3.11 or later, make and a network needs nothing else: each target sets up what it uses.
+
+PYTHON ?= $(firstword $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done) python3)
+ARGS ?=
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+SOURCES := gateway strategies schemas tests
+INSTALL = $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input install
+# What `make check` leaves out: tests with real servers, other people's clients, and time itself.
+SLOW := tests/end_to_end tests/clients tests/services tests/browser tests/bench
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check bench lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
+
+run: .venv/.run ## serve examples/configs on http://127.0.0.1:8787 (more flags: ARGS="--port 9000")
+	$(BIN)/beamsplitter serve --configs examples/configs $(ARGS)
+
+test: .venv/.test ## every check: format, lint, types, import contracts, all tests
+	$(STATIC)
+	$(call step,tests,pytest $(PYTEST_ARGS))
+
+check: .venv/.test ## the fast part: format, lint, types, import contracts, unit tests
+	$(STATIC)
+	$(call step,unit tests,pytest $(addprefix --ignore=,$(SLOW)) $(PYTEST_ARGS))
+
+bench: .venv/.test ## measure the gateway against the wall (tests/bench)
+	$(BIN)/python -m tests.bench
+
+lock: ## renew requirements*.lock from pyproject.toml (needs Python 3.11, the oldest we support)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo 'make lock must run on Python 3.11, so that nothing only 3.11 needs is missed: make lock PYTHON=python3.11'; exit 1; }
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/python -m pip --quiet --disable-pip-version-check install 'pip-tools>=7.5'
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra test --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
+
+clean: ## remove the environment, caches and build products
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find $(SOURCES) -name '.*' -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# Hashes make the lock the only judge of what is installed, so it names no index; setuptools is in it to build ourselves.
+COMPILE = build/lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --all-build-deps \
+	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+
+step = @printf '\n== %s\n' '$(1)' && $(BIN)/$(2)
+
+define STATIC
+$(call step,format,ruff format --check $(SOURCES))
+$(call step,lint,ruff check $(SOURCES))
+$(call step,types,mypy)
+$(call step,import contracts,lint-imports)
+endef
+
+# A new lock starts a new environment, so that nothing it no longer names stays importable.
+.venv/pyvenv.cfg: requirements.lock requirements-test.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Beamsplitter needs Python 3.11 or later, which "$(PYTHON)" is not: install one, or name it: make PYTHON=/path/to/python3.'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo 'This Python cannot make virtual environments: install its venv package (Debian and Ubuntu: apt install python3-venv).'; exit 1; }
+	@echo 'Setting up .venv'
+	@$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+.venv/.run: .venv/pyvenv.cfg pyproject.toml
+	@echo 'Installing what the gateway needs'
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.test: .venv/.run
+	@echo 'Installing what the tests need'
+	@$(INSTALL) --require-hashes -r requirements-test.lock
+	@touch $@

@@ -1,0 +1,216 @@
+"""What `gateway.yaml` says: the server's settings, the provider credentials by name, and the keys of callers."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gateway import settings
+from gateway.config.document import Document
+from gateway.config.not_yet import advice_for_provider
+from gateway.config.parse import VirtualKey, parse_virtual_key
+from gateway.config.provider_fields import FIELDS
+from gateway.config.reading import FAULTY, Path, Reading, given
+from gateway.config.shape import Check, check_array, check_free, check_string, refuse
+from gateway.config.suggest import did_you_mean, listed, nearest, printable, shown
+from gateway.config.trusted_hosts import fault_of_pattern, host_matcher
+from gateway.errors import InvalidConfig, Problem
+from gateway.secret import Secret
+from schemas import load
+
+__all__ = ["ApiKey", "GatewayFile", "host_matcher", "read_gateway_file"]
+
+SCHEMA = load("gateway_file")
+
+_NOT_YET = frozenset({"usage_limits", "rate_limits", "scopes", "workspace_id", "expires_at", "catalogue"})
+_ANNOUNCED = frozenset({"public_url", "data"})
+_FEW = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A caller: who it is by its key, and what it may reach."""
+
+    name: str
+    key: Secret
+    default_config: str | None = None
+    allow_providers: tuple[str, ...] | None = None
+    """`None`: all of them."""
+    allow_models: tuple[str, ...] | None = None
+    """Patterns in which `*` stands for any characters; `None`: all models."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayFile:
+    """The gateway file, or what stands for it where there is none."""
+
+    server: Mapping[str, Any] = field(default_factory=dict)
+    """Setting → value, for `gateway.settings.read`."""
+    default_config: str | None = None
+    virtual_keys: Mapping[str, VirtualKey] = field(default_factory=dict)
+    api_keys: tuple[ApiKey, ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
+    """As this file lists them; a flag or a variable may say otherwise."""
+
+
+def read_gateway_file(document: Document, known_settings: Collection[str]) -> GatewayFile:
+    """Return what the document says; raises `InvalidConfig` with all that is wrong."""
+    reading = Reading(document)
+    checked = _check(SCHEMA)(document.data, (), reading)
+    clean: dict[str, Any] = checked if isinstance(checked, dict) else {}
+    server = _settings(given(clean, "server") or {}, known_settings, reading)
+    gateway = GatewayFile(
+        server=server,
+        default_config=_default_config(given(clean, "default_config"), server, reading),
+        virtual_keys=_virtual_keys(given(clean, "virtual_keys") or {}, reading),
+        api_keys=_api_keys(given(clean, "api_keys") or [], reading),
+        trusted_hosts=_trusted_hosts(server, reading),
+    )
+    if reading.problems:
+        raise InvalidConfig(reading.problems)
+    return gateway
+
+
+def _check(schema: Mapping[str, Any]) -> Check:
+    match schema:
+        case {"type": "object", "additionalProperties": False}:
+            return _check_object(schema)
+        case {"type": "object"}:
+            return check_free(schema)
+        case {"type": "array"}:
+            return check_array(schema, _check(schema["items"]))
+        case _:
+            return check_string(schema)
+
+
+def _check_object(schema: Mapping[str, Any]) -> Check:
+    checks = {name: _check(value) for name, value in schema["properties"].items()}
+
+    def check(value: Any, path: Path, reading: Reading) -> Any:  # noqa: ANN401 - any JSON value
+        if not isinstance(value, dict):
+            return refuse(value, path, reading, schema)
+        for key in value.keys() - checks.keys():
+            reading.report((*path, key), _unknown(key, checks))
+        for key in schema.get("required", ()):
+            if key not in value:
+                reading.report(path, f"This entry needs `{key}`: {schema['properties'][key]['x-expects']}.")
+        return {key: checks[key](value[key], (*path, key), reading) for key in checks if key in value}
+
+    return check
+
+
+def _unknown(key: str, names: Collection[str]) -> str:
+    if key in _NOT_YET:
+        return f"`{key}` has no effect in this version yet; remove it."
+    guess = nearest(key, names)
+    if guess is None and len(names) <= _FEW:
+        return f"Unknown key `{printable(key)}`; the keys here are {listed(names, 'and')}."
+    return f"Unknown key `{printable(key)}`{did_you_mean(key, names)}"
+
+
+def _settings(written: Mapping[str, Any], known: Collection[str], reading: Reading) -> dict[str, Any]:
+    good: dict[str, Any] = {}
+    for name, value in written.items():
+        fault = _fault_of_setting(name, value, known)
+        if fault is None:
+            good[name] = value
+        else:
+            reading.report(("server", name), fault)
+    return good
+
+
+def _fault_of_setting(name: str, value: Any, known: Collection[str]) -> str | None:  # noqa: ANN401
+    if name not in known:
+        if name == "configs":
+            return "`configs` is how this file is found; give it as `--configs` or in BEAMSPLITTER_CONFIGS."
+        if name in _ANNOUNCED:
+            return f"`{name}` has no effect in this version yet; remove it."
+        return f"Unknown setting `{printable(name)}`{did_you_mean(name, known)}"
+    if value is None:
+        return f"`{name}` has no value; give it one, or remove it."
+    if name in settings.NAMES:
+        try:
+            settings.read({}, {}, {name: value})
+        except settings.InvalidSetting as error:
+            return f"{error}."
+    return None
+
+
+def _default_config(written: str | None, server: Mapping[str, Any], reading: Reading) -> str | None:
+    setting = server.get("default_config")
+    if written is not None and setting is not None and written != setting:
+        reading.report(("server", "default_config"), "`default_config` at the top says otherwise; keep one of them.")
+    return written or (None if setting is None else str(setting) or None)
+
+
+def _trusted_hosts(server: Mapping[str, Any], reading: Reading) -> tuple[str, ...]:
+    if "trusted_hosts" not in server:
+        return ()
+    patterns = settings.read({}, {}, {"trusted_hosts": server["trusted_hosts"]}).trusted_hosts
+    for pattern in patterns:
+        fault = fault_of_pattern(pattern)
+        if fault is not None:
+            reading.report(("server", "trusted_hosts"), f"`{printable(pattern)}` {fault}.")
+    return patterns
+
+
+def _virtual_keys(written: Mapping[str, Any], reading: Reading) -> dict[str, VirtualKey]:
+    legal = re.compile(SCHEMA["properties"]["virtual_keys"]["propertyNames"]["pattern"]).fullmatch
+    found: dict[str, VirtualKey] = {}
+    for slug in written:
+        path = ("virtual_keys", slug)
+        if not legal(slug):
+            advice = "use up to 100 letters, digits, dots, hyphens and underscores, starting with a letter or digit"
+            reading.report(path, f"`{printable(slug)}` is no name for a virtual key: {advice}.")
+            continue
+        if not isinstance(written[slug], dict):
+            reading.report(path, f"`{slug}` must be an object that names a `provider`, not {shown(written[slug])}.")
+            continue
+        entry = replace(reading.document, data=written[slug])
+        parsed: VirtualKey | list[Problem] = parse_virtual_key(slug, entry, reading.place(path))
+        if isinstance(parsed, list):
+            reading.problems.extend(parsed)
+        else:
+            found[slug] = parsed
+    return found
+
+
+def _api_keys(written: list[Any], reading: Reading) -> tuple[ApiKey, ...]:
+    keys: list[ApiKey] = []
+    names: dict[str, int] = {}
+    secrets: dict[str, int] = {}
+    for index, row in enumerate(written):
+        if row is FAULTY:
+            continue
+        path = ("api_keys", index)
+        name, secret, allow = given(row, "name"), given(row, "key"), given(row, "allow") or {}
+        if name is not None and names.setdefault(name, index) != index:
+            reading.report((*path, "name"), f"`{printable(name)}` is already the name of entry {names[name] + 1}.")
+        if secret is not None and secrets.setdefault(secret, index) != index:
+            reading.report((*path, "key"), f"This is already the key of entry {secrets[secret] + 1}.")
+        keys.append(
+            ApiKey(
+                name=name or "",
+                key=Secret(secret or ""),
+                default_config=given(row, "default_config"),
+                allow_providers=_all(given(allow, "providers"), (*path, "allow", "providers"), reading, _of_provider),
+                allow_models=_all(given(allow, "models"), (*path, "allow", "models"), reading),
+            )
+        )
+    return tuple(keys)
+
+
+def _of_provider(slug: str) -> str | None:
+    return None if slug in FIELDS else advice_for_provider(slug, list(FIELDS))
+
+
+def _all(
+    names: list[Any] | None, path: Path, reading: Reading, fault_of: Callable[[str], str | None] = lambda _: None
+) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    for index, name in enumerate(names):
+        fault = None if name is FAULTY else fault_of(name)
+        if fault is not None:
+            reading.report((*path, index), fault)
+    return tuple(names)

@@ -1,0 +1,130 @@
+"""Settings that pass down the tree, as one node or virtual key gives them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.config.custom_host import fault_of_url, normal_url
+from gateway.config.reading import FAULTY, Path, Reading, given
+from gateway.config.spec import Adapt, Billing, RetrySpec, Shaping
+
+_FORBIDDEN = frozenset(
+    {
+        *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade"),
+        *("expect", "authorization", "api-key", "x-api-key", "cookie"),
+    }
+)
+_FORBIDDEN_PREFIXES = ("proxy-", "x-portkey-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a node says about everything below it; `None` where it says nothing."""
+
+    request_timeout: float | None = None
+    """Seconds."""
+    custom_host: str | None = None
+    forward_headers: tuple[str, ...] | None = None
+    retry: RetrySpec | None = None
+    adapt: Adapt | None = None
+    billing: Billing | None = None
+    verify: bool | None = None
+    shaping: Shaping = field(default_factory=Shaping)
+
+
+NOTHING = Settings()
+
+
+def below(outer: Settings, inner: Settings) -> Settings:
+    """Return what holds inside: the nearer word wins, parameters are merged, drops are added up."""
+    if outer is NOTHING:
+        return inner
+    return Settings(
+        request_timeout=_nearer(inner.request_timeout, outer.request_timeout),
+        custom_host=_nearer(inner.custom_host, outer.custom_host),
+        forward_headers=_nearer(inner.forward_headers, outer.forward_headers),
+        retry=_nearer(inner.retry, outer.retry),
+        adapt=_nearer(inner.adapt, outer.adapt),
+        billing=_nearer(inner.billing, outer.billing),
+        verify=_nearer(inner.verify, outer.verify),
+        shaping=_merged(outer.shaping, inner.shaping),
+    )
+
+
+def settings_of(node: dict[str, Any], path: Path, reading: Reading) -> dict[str, Any]:
+    """Return the fields of `Settings` that a node gives, after reporting what the schema cannot see."""
+    timeout = given(node, "request_timeout")
+    return {
+        "request_timeout": None if timeout is None else timeout / 1000,
+        "custom_host": _custom_host(node, path, reading),
+        "forward_headers": _forward_headers(node, path, reading),
+        "retry": retry_of(given(node, "retry")),
+        "adapt": given(node, "adapt"),
+        "billing": given(node, "billing"),
+        "verify": given(given(node, "delivery") or {}, "verify"),
+        "shaping": Shaping(
+            default_params=given(node, "default_params") or {},
+            override_params=given(node, "override_params") or {},
+            drop_params=tuple(given(node, "drop_params") or ()),
+        ),
+    }
+
+
+def retry_of(written: dict[str, Any] | None) -> RetrySpec | None:
+    """Return what `retry:` says."""
+    if written is None:
+        return None
+    return RetrySpec(
+        attempts=given(written, "attempts") or 0,
+        on_status_codes=codes_of(written),
+        use_retry_after_header=bool(given(written, "use_retry_after_header")),
+    )
+
+
+def codes_of(written: dict[str, Any]) -> frozenset[int] | None:
+    """Return `on_status_codes`; an empty list means the default, as leaving it out does."""
+    codes = given(written, "on_status_codes")
+    return frozenset(codes) if codes else None
+
+
+def _custom_host(node: dict[str, Any], path: Path, reading: Reading) -> str | None:
+    url = given(node, "custom_host")
+    if url is None:
+        return None
+    fault = fault_of_url(url)
+    if fault is not None:
+        reading.report((*path, "custom_host"), f"`custom_host` {fault}.")
+        return None
+    return normal_url(url)
+
+
+def _forward_headers(node: dict[str, Any], path: Path, reading: Reading) -> tuple[str, ...] | None:
+    names = given(node, "forward_headers")
+    if names is None:
+        return None
+    kept: dict[str, None] = {}
+    for index, name in enumerate(names):
+        if name is FAULTY:
+            continue
+        lower = name.lower()
+        if lower in _FORBIDDEN or lower.startswith(_FORBIDDEN_PREFIXES):
+            message = f"`{lower}` is never forwarded: it belongs to the connection, or is a credential; remove it."
+            reading.report((*path, "forward_headers", index), message)
+        kept[lower] = None
+    return tuple(kept)
+
+
+def _merged(outer: Shaping, inner: Shaping) -> Shaping:
+    return Shaping(
+        default_params=_united(outer.default_params, inner.default_params),
+        override_params=_united(outer.override_params, inner.override_params),
+        drop_params=tuple(dict.fromkeys((*outer.drop_params, *inner.drop_params))),
+    )
+
+
+def _united(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**outer, **inner} if outer and inner else inner or outer
+
+
+def _nearer(inner: Any, outer: Any) -> Any:  # noqa: ANN401 - whatever a setting holds
+    return outer if inner is None else inner

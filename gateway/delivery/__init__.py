@@ -1,0 +1,1 @@
+"""What happens to pictures between the provider's answer and the caller's."""

@@ -1,0 +1,79 @@
+"""Reading a request's body within its limits of bytes and time, and noticing that the client has left."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from gateway.errors import BodyTimeout, BodyTooLarge
+
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+GRACE_SECONDS = 10.0
+BYTES_PER_SECOND = 16 * 1024.0
+
+# The rest of the body is not read, so what follows on the connection would not be a request.
+_CLOSE = {"connection": "close"}
+
+
+class ClientGone(Exception):
+    """The client left before its request was complete: nobody waits for an answer."""
+
+
+async def read_body(
+    receive: Receive,
+    *,
+    limit: int,
+    declared: int | None = None,
+    grace_seconds: float = GRACE_SECONDS,
+    bytes_per_second: float = BYTES_PER_SECOND,
+) -> bytes:
+    """Return a body of at most `limit` bytes that, after the grace, came at the given average speed or faster."""
+    if declared is not None and declared > limit:
+        raise _too_large(limit)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    try:
+        async with asyncio.timeout(None) as timer:
+            # Runs only if we have to wait: a body that is here already costs no timer.
+            arming = loop.call_soon(timer.reschedule, started + grace_seconds)
+            try:
+                message = await receive()
+            finally:
+                arming.cancel()
+            chunks: list[bytes] = []
+            size = 0
+            while True:
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                chunk: bytes = message.get("body", b"")
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                if not message.get("more_body", False):
+                    break
+                chunks.append(chunk)
+                timer.reschedule(started + max(grace_seconds, size / bytes_per_second))
+                message = await receive()
+    except TimeoutError:
+        raise _too_slow(grace_seconds, bytes_per_second) from None
+    if not chunks:
+        return chunk
+    chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def until_gone(receive: Receive) -> None:
+    """Return when the client has left; what it still sends is dropped."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body of this request may take {limit} bytes: send a smaller one.", headers=_CLOSE)
+
+
+def _too_slow(grace_seconds: float, bytes_per_second: float) -> BodyTimeout:
+    return BodyTimeout(
+        f"The body came too slowly: after {grace_seconds:g} s it has to have come at {bytes_per_second / 1024:g} KiB/s.",
+        headers=_CLOSE,
+    )

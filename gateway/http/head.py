@@ -1,0 +1,50 @@
+"""The head of an answer: h11 decides the framing, the other headers are checked and written as they are."""
+
+import re
+import time
+from collections.abc import Iterable
+from email.utils import formatdate
+from http import HTTPStatus
+
+import h11
+
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+class _Date:
+    """The date line, made once a second."""
+
+    second = -1
+    line = b""
+
+    def now(self) -> bytes:
+        """Return the line for this second."""
+        second = int(time.monotonic())
+        if second != self.second:
+            self.second = second
+            self.line = b"date: %s\r\n\r\n" % formatdate(usegmt=True).encode()
+        return self.line
+
+
+_date = _Date()
+
+
+def head(connection: h11.Connection, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the status line and headers, and move the connection on to the body.
+
+    h11 would normalise and validate every header twice; it sees only those that it acts upon.
+    """
+    framing = []
+    lines = []
+    for name, value in headers:
+        if name in _FRAMING:
+            framing.append((name, value))
+        else:
+            lines.append(b"%s: %s\r\n" % (name, value))
+    rest = b"".join(lines)
+    if _LINES.fullmatch(rest) is None:
+        raise ValueError("a response header holds characters that may not stand there")
+    start = connection.send(h11.Response(status_code=status, reason=_REASONS.get(status, b""), headers=framing))
+    return b"%s%s%s" % (start[:-2], rest, _date.now())

@@ -1,0 +1,191 @@
+"""What a 2xx in OpenAI's format holds, found without copying the pictures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from gateway.images import ImageReply, Picture
+from gateway.providers.openai_errors import failure_from, failure_within
+from gateway.wire import Outcome, Received
+from strategies import Cause, Failure, Success
+
+_NOTHING = msgspec.Raw()
+_NULL = b"null"
+_SUCCESS = range(200, 300)
+_CANONICAL_ITEM = frozenset({"b64_json", "url", "revised_prompt"})
+_WORDS = ("size", "quality", "background", "output_format")
+# Some OpenAI-compatible servers put a whole data URL where a picture belongs.
+_DATA_URL, _BASE64 = b"data:", b";base64,"
+
+_Item = Mapping[str, msgspec.Raw]
+
+
+class _Answer(msgspec.Struct):
+    """The top level; values are left as they came, so that one odd field cannot cost a picture."""
+
+    data: list[dict[str, msgspec.Raw]] | None = None
+    images: msgspec.Raw = _NOTHING
+    created: msgspec.Raw = _NOTHING
+    error: msgspec.Raw = _NOTHING
+    usage: msgspec.Raw = _NOTHING
+    size: msgspec.Raw = _NOTHING
+    quality: msgspec.Raw = _NOTHING
+    background: msgspec.Raw = _NOTHING
+    output_format: msgspec.Raw = _NOTHING
+
+
+_decoder = msgspec.json.Decoder(_Answer)
+_items_decoder = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+
+
+def outcome_of(received: Received, provider: str) -> Outcome:
+    """Return the pictures of an answer, or the failure that it is."""
+    if received.status not in _SUCCESS:
+        return failure_from(received, provider)
+    try:
+        return _understood(_decoder.decode(received.body), received, provider)
+    except (msgspec.MsgspecError, orjson.JSONDecodeError, UnicodeDecodeError):
+        return _unreadable(received, provider)
+
+
+def _understood(answer: _Answer, received: Received, provider: str) -> Outcome:
+    items = answer.data
+    if not items:
+        error = _value(answer.error)
+        if error:
+            return failure_within(received, error, provider)
+        items = _other_items(answer.images)
+    escaped = b"\\" in received.body
+    found = [_picture(item, escaped=escaped) for item in items or ()]
+    pictures = tuple(picture for picture, _ in found if picture is not None)
+    if not pictures:
+        return _without_pictures(items or (), provider)
+    created = _value(answer.created)
+    about, sound = _about(answer)
+    as_it_is = sound and _is_int(created) and bool(answer.data) and all(canonical for _, canonical in found)
+    return Success(
+        ImageReply(
+            pictures=pictures,
+            canonical=received.body if as_it_is else None,
+            created=created if _is_int(created) else None,
+            about=about,
+        )
+    )
+
+
+def _picture(item: _Item, *, escaped: bool) -> tuple[Picture | None, bool]:
+    """Return an item's picture, and whether the item can go to the caller as it is."""
+    base64, base64_as_it_is = _base64(item.get("b64_json"), escaped=escaped)
+    url = _value(item.get("url"))
+    prompt = _value(item.get("revised_prompt"))
+    if base64 is None and isinstance(url, str) and url.startswith("data:"):
+        base64, base64_as_it_is, url = _base64(item["url"], escaped=escaped)[0], False, None
+    canonical = item.keys() <= _CANONICAL_ITEM and (prompt is None or isinstance(prompt, str))
+    revised_prompt = prompt if isinstance(prompt, str) else None
+    if base64 is not None:
+        return Picture(b64=base64, revised_prompt=revised_prompt), canonical and base64_as_it_is and url is None
+    if isinstance(url, str) and url:
+        return Picture(url=url, revised_prompt=revised_prompt), canonical and _is_absent(item.get("b64_json"))
+    return None, False
+
+
+def _base64(raw: msgspec.Raw | None, *, escaped: bool) -> tuple[memoryview | None, bool]:
+    """Return the text between the quotes, and whether it is the bare text that callers expect.
+
+    Only where the body has a backslash at all is the text searched for one, as that needs a copy.
+    """
+    view = memoryview(raw or b"")
+    if len(view) <= len('""') or view[0] != ord('"'):
+        return None, False
+    text = view[1:-1]
+    if bytes(text[: len(_DATA_URL)]) == _DATA_URL or (escaped and b"\\" in bytes(text)):
+        return _unwrapped(orjson.loads(view)), False
+    return text, True
+
+
+def _unwrapped(text: str) -> memoryview | None:
+    data = text.encode()
+    if data.startswith(_DATA_URL):
+        _head, found, data = data.partition(_BASE64)
+        if not found:
+            return None
+    return memoryview(data) if data else None
+
+
+def _about(answer: _Answer) -> tuple[Mapping[str, Any], bool]:
+    """Return what is said about the pictures, and whether all of it has the expected type."""
+    about: dict[str, Any] = {}
+    sound = True
+    usage = _value(answer.usage)
+    if isinstance(usage, dict):
+        about["usage"] = usage
+    elif usage is not None:
+        sound = False
+    for name in _WORDS:
+        value = _value(getattr(answer, name))
+        if isinstance(value, str):
+            about[name] = value
+        elif value is not None:
+            sound = False
+    return about, sound
+
+
+def _other_items(images: msgspec.Raw) -> list[dict[str, msgspec.Raw]] | None:
+    """Return the items of servers that say `images` instead of `data`."""
+    try:
+        return _items_decoder.decode(images) if memoryview(images) else None
+    except msgspec.MsgspecError:
+        return None
+
+
+def _without_pictures(items: tuple[()] | list[dict[str, msgspec.Raw]], provider: str) -> Failure:
+    if any(_was_filtered(item) for item in items):
+        return Failure(cause=Cause.POLICY, message=f"{provider} withheld the picture because of its content filter")
+    return Failure(cause=Cause.EMPTY, message=f"{provider} answered without a picture")
+
+
+def _was_filtered(item: _Item) -> bool:
+    """Whether Azure's annotations say that a filter took something out."""
+    return any(
+        isinstance(result, dict) and result.get("filtered") is True
+        for name in ("content_filter_results", "prompt_filter_results")
+        for result in _values(_value(item.get(name)))
+    )
+
+
+def _unreadable(received: Received, provider: str) -> Failure:
+    body = received.body
+    try:
+        match orjson.loads(body):
+            case {"error": error} if error:
+                return failure_within(received, error, provider)
+            case _:
+                what = "JSON that is not an answer with pictures"
+    except orjson.JSONDecodeError:
+        start = body[:64].lstrip()
+        what = "a web page" if start.startswith(b"<") else "JSON that ends too early or is not JSON at all"
+        if not start:
+            what = "nothing"
+    return Failure(
+        cause=Cause.INCOMPLETE,
+        message=f"{provider} answered {received.status} with {what}",
+        code="upstream_bad_response",
+    )
+
+
+def _value(raw: msgspec.Raw | None) -> Any:  # noqa: ANN401 - the JSON boundary
+    return None if raw is None or not memoryview(raw) else orjson.loads(memoryview(raw))
+
+
+def _values(mapping: Any) -> Any:  # noqa: ANN401 - the JSON boundary
+    return mapping.values() if isinstance(mapping, dict) else ()
+
+
+def _is_absent(raw: msgspec.Raw | None) -> bool:
+    return raw is None or memoryview(raw) == _NULL
+
+
+def _is_int(value: Any) -> bool:  # noqa: ANN401 - the JSON boundary
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,175 @@
+"""Fitting a request to another model, and its ledger."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.catalogue import all_rows, find, fit, inexpressible, refusal
+from gateway.catalogue.refuse import said_aloud
+
+
+def _fitted(model, params, provider="openai", *, named=False):
+    given, changes = fit(find(provider, model), params, named=named)
+    return given, "; ".join(map(str, changes))
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "given", "ledger"),
+    [
+        ("dall-e-3", {"size": "1000x1000"}, {"size": "1024x1024"}, "size=1000x1000->1024x1024"),
+        ("dall-e-3", {"size": "1536x1024"}, {"size": "1792x1024"}, "size=1536x1024->1792x1024"),
+        ("dall-e-2", {"size": "500x400"}, {"size": "512x512"}, "size=500x400->512x512"),
+        ("dall-e-3", {"size": "auto"}, {}, "size=auto->dropped"),
+        ("gpt-image-1", {"size": "auto"}, {"size": "auto"}, ""),
+        ("gpt-image-2", {"size": "1000x1000"}, {"size": "992x992"}, "size=1000x1000->992x992"),
+        ("gpt-image-1", {"quality": "standard"}, {"quality": "medium"}, "quality=standard->medium"),
+        ("gpt-image-1", {"quality": "hd"}, {"quality": "high"}, "quality=hd->high"),
+        ("gpt-image-1", {"quality": "max"}, {"quality": "high"}, "quality=max->high"),
+        ("dall-e-3", {"quality": "high"}, {"quality": "hd"}, "quality=high->hd"),
+        ("dall-e-3", {"quality": "low"}, {"quality": "standard"}, "quality=low->standard"),
+        ("dall-e-2", {"quality": "hd"}, {"quality": "standard"}, "quality=hd->standard"),
+        ("dall-e-3", {"quality": "auto"}, {}, "quality=auto->dropped"),
+        ("dall-e-3", {"quality": "ultra"}, {}, "quality=ultra->dropped"),
+        ("gpt-image-1", {"style": "natural"}, {}, "style=natural->dropped"),
+        ("dall-e-3", {"style": "photo"}, {}, "style=photo->dropped"),
+        ("dall-e-3", {"n": 3}, {"n": 1}, "n=3->1"),
+        ("dall-e-2", {"n": 50}, {"n": 10}, "n=50->10"),
+        ("gpt-image-1", {"response_format": "b64_json"}, {}, ""),
+        ("dall-e-3", {"response_format": "b64_json"}, {"response_format": "b64_json"}, ""),
+        ("dall-e-3", {"stream": False, "partial_images": 0}, {}, ""),
+        ("gpt-image-1", {"stream": False}, {"stream": False}, ""),
+        ("gpt-image-1", {"output_format": "jpg"}, {"output_format": "jpeg"}, "output_format=jpg->jpeg"),
+        ("gpt-image-1", {"output_format": "svg"}, {"output_format": "png"}, "output_format=svg->png"),
+        ("dall-e-3", {"output_format": "webp", "user": "u"}, {"user": "u"}, "output_format=webp->dropped"),
+        ("gpt-image-1", {"seed": 7, "watermark": True}, {}, "seed=7->dropped; watermark=true->dropped"),
+        ("dall-e-3", {"guidance": 3.5}, {"guidance": 3.5}, ""),
+        ("gpt-image-2", {"input_fidelity": "high"}, {}, "input_fidelity=high->dropped"),
+        (
+            "gpt-image-1",
+            {"background": "transparent", "output_format": "jpeg"},
+            {"output_format": "jpeg"},
+            "background=transparent->dropped",
+        ),
+        ("dall-e-3", {"sandbox": {"status": 500}}, {}, 'sandbox={"status":500}->dropped'),
+    ],
+)
+def test_a_request_is_fitted_and_every_change_is_listed(model, params, given, ledger):
+    prompt = {"prompt": "an otter", "model": model}
+    assert _fitted(model, prompt | params) == ({**prompt, **given}, ledger)
+
+
+def test_compression_goes_with_the_format_it_was_for():
+    given, ledger = _fitted("gpt-image-1", {"output_format": "webp", "output_compression": 70}, "azure-openai")
+    assert given == {"output_format": "png"}
+    assert ledger == "output_format=webp->png; output_compression=70->dropped"
+
+
+def test_the_sandbox_is_told_how_to_misbehave():
+    params = {"sandbox": {"status": 500}}
+    assert _fitted("sandbox", params, "sandbox") == (params, "")
+
+
+def test_for_the_model_the_caller_named_only_what_says_nothing_is_left_out():
+    params = {"prompt": "an otter", "quality": "hd", "size": "1000x1000", "seed": 5}
+    assert _fitted("gpt-image-1", params | {"response_format": "b64_json"}, named=True) == (params, "")
+
+
+def test_values_are_listed_short_and_in_ascii():
+    _, ledger = _fitted("dall-e-3", {"negative_prompt": "a; b\r\nset-cookie: é" + "x" * 100})
+    assert ledger == "negative_prompt=a  b  set-cookie: ?xxxxxxxxxxxxxxxxxx...->dropped"
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "words"),
+    [
+        ("gpt-image-1", {"response_format": "url"}, "b64_json"),
+        ("dall-e-3", {"prompt": "x" * 4001}, "at most 4000 characters, this one has 4001"),
+        ("dall-e-3", {"image": "…"}, "cannot work on a given one"),
+    ],
+)
+def test_what_no_change_can_express_is_said(model, params, words):
+    assert words in inexpressible(find("openai", model), {"prompt": "an otter", **params})
+
+
+@pytest.mark.parametrize("params", [{}, {"response_format": "b64_json"}, {"size": "1x1", "n": 5, "seed": 3}])
+def test_what_can_be_adapted_is_not_inexpressible(params):
+    for row in all_rows():
+        assert inexpressible(row, {"prompt": "an otter", **params}) is None
+
+
+_WORDS = st.sampled_from(
+    [
+        "auto",
+        "low",
+        "medium",
+        "high",
+        "standard",
+        "hd",
+        "vivid",
+        "png",
+        "jpeg",
+        "jpg",
+        "webp",
+        "gif",
+        "svg",
+        "transparent",
+    ]
+)
+_SIZES = st.builds("{}x{}".format, st.integers(1, 5000), st.integers(1, 5000)) | _WORDS
+_PARAMS = st.fixed_dictionaries(
+    {"prompt": st.text(min_size=1, max_size=50), "model": st.just("another")},
+    optional={
+        "n": st.integers(1, 20),
+        "size": _SIZES,
+        "response_format": st.sampled_from(["url", "b64_json"]),
+        "output_compression": st.integers(0, 100),
+        "partial_images": st.integers(0, 3),
+        "seed": st.integers(),
+        "stream": st.booleans(),
+        "watermark": st.booleans(),
+        "negative_prompt": st.text(),
+        "sandbox": st.dictionaries(st.text(), st.integers(), max_size=3),
+        "extra": st.text() | st.integers(),
+        **dict.fromkeys(
+            ("quality", "style", "background", "moderation", "output_format", "input_fidelity", "user"), _WORDS
+        ),
+    },
+)
+_ENTRY = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
+
+
+@given(row=st.sampled_from(all_rows()), params=_PARAMS)
+def test_nothing_vanishes_silently(row, params):
+    fitted, changes = fit(row, params, named=False)
+    listed = {change.param: change.given for change in changes}
+    assert len(listed) == len(changes)
+    for name, value in params.items():
+        if said_aloud(row, name, value):
+            assert name not in fitted
+        elif name not in listed:
+            assert fitted[name] == value
+        elif listed[name] == "dropped":
+            assert name not in fitted
+        else:
+            assert str(fitted[name]) == listed[name]
+    assert set(fitted) <= set(params)
+    for change in changes:
+        assert _ENTRY.fullmatch(str(change))
+        assert max(len(change.asked), len(change.given)) <= 40
+
+
+@given(row=st.sampled_from(all_rows()), params=_PARAMS)
+def test_what_was_fitted_is_what_the_model_takes(row, params):
+    fitted, _ = fit(row, params, named=False)
+    assert refusal(row, fitted) is None
+
+
+@given(row=st.sampled_from(all_rows()), params=_PARAMS)
+def test_what_the_model_takes_is_not_changed(row, params):
+    params.pop("sandbox", None)
+    if refusal(row, params) is None:
+        fitted, changes = fit(row, params, named=False)
+        assert changes == ()
+        assert fitted == fit(row, params, named=True)[0]

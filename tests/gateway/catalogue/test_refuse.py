@@ -1,0 +1,101 @@
+"""Refusals for the model that the caller named."""
+
+import pytest
+
+from gateway.catalogue import find, refusal
+
+
+def _refused(model, provider="openai", **params):
+    return refusal(find(provider, model), {"prompt": "an otter", "model": model, **params})
+
+
+@pytest.mark.parametrize(
+    ("model", "params"),
+    [
+        ("dall-e-2", {"n": 10, "size": "256x256", "quality": "standard", "response_format": "url"}),
+        ("dall-e-3", {"n": 1, "size": "1792x1024", "quality": "hd", "style": "natural", "user": "u"}),
+        ("dall-e-3", {"response_format": "b64_json"}),
+        ("dall-e-3", {"stream": False, "partial_images": 0}),
+        ("gpt-image-1", {"size": "auto", "quality": "auto", "response_format": "b64_json", "moderation": "low"}),
+        ("gpt-image-1", {"background": "transparent"}),
+        ("gpt-image-1", {"background": "transparent", "output_format": "webp", "output_compression": 80}),
+        ("gpt-image-2", {"size": "2048x1152", "background": "transparent"}),
+        ("gpt-image-2.5-flare", {"quality": "max", "output_format": "svg", "complexity": "high"}),
+        ("dall-e-3", {"a_parameter_of_the_provider": 1}),
+        ("dall-e-2", {"image": "…", "mask": "…"}),
+        ("dall-e-3", {"prompt": "x" * 4000}),
+    ],
+)
+def test_what_the_model_takes_passes(model, params):
+    assert _refused(model, **params) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "message"),
+    [
+        ("dall-e-3", {"size": "1000x1000"}, "Invalid size for dall-e-3: must be 1024x1024, 1792x1024, or 1024x1792"),
+        ("dall-e-2", {"size": "1792x1024"}, "Invalid size for dall-e-2: must be 256x256, 512x512, or 1024x1024"),
+        ("dall-e-3", {"size": "auto"}, "Invalid size for dall-e-3: must be 1024x1024, 1792x1024, or 1024x1792"),
+        ("dall-e-3", {"n": 2}, "Invalid n for dall-e-3: must be 1"),
+        ("dall-e-2", {"n": 11}, "Invalid n for dall-e-2: must be from 1 to 10"),
+        ("dall-e-3", {"quality": "high"}, "Invalid quality for dall-e-3: must be standard or hd"),
+        ("dall-e-2", {"quality": "hd"}, "Invalid quality for dall-e-2: must be standard"),
+        ("gpt-image-1", {"quality": "hd"}, "Invalid quality for gpt-image-1: must be auto, low, medium, or high"),
+        ("dall-e-3", {"style": "noir"}, "Invalid style for dall-e-3: must be vivid or natural"),
+        (
+            "dall-e-2",
+            {"style": "vivid"},
+            "Invalid style for dall-e-2: the model has no such parameter; leave it out",
+        ),
+        (
+            "dall-e-3",
+            {"background": "opaque"},
+            "Invalid background for dall-e-3: the model has no such parameter; leave it out",
+        ),
+        ("dall-e-3", {"seed": 7}, "Invalid seed for dall-e-3: the model has no such parameter; leave it out"),
+        ("dall-e-3", {"image": "…"}, "Invalid image for dall-e-3: the model has no such parameter; leave it out"),
+        (
+            "gpt-image-1",
+            {"response_format": "url"},
+            (
+                "Invalid response_format for gpt-image-1: must be b64_json; this model answers with the picture "
+                "itself, and links to it are not made here yet"
+            ),
+        ),
+        ("gpt-image-1", {"output_format": "gif"}, "Invalid output_format for gpt-image-1: must be png, jpeg, or webp"),
+        (
+            "gpt-image-1",
+            {"background": "transparent", "output_format": "jpeg"},
+            "Invalid background for gpt-image-1: transparent needs output_format png or webp, not jpeg",
+        ),
+        (
+            "dall-e-2",
+            {"prompt": "x" * 1001},
+            "Invalid prompt for dall-e-2: must be at most 1000 characters, this one has 1001",
+        ),
+    ],
+)
+def test_what_the_model_does_not_take_is_refused_with_what_it_takes(model, params, message):
+    error = _refused(model, **params)
+    param = next(name for name in ("background", *params) if f"Invalid {name} " in message)
+    assert (error.status, error.type) == (400, "invalid_request_error")
+    assert (error.param, error.code) == (param, f"invalid_{param}")
+    assert error.message == message
+
+
+def test_the_sandbox_makes_bytes_and_no_links():
+    assert _refused("sandbox", "sandbox", response_format="url").code == "invalid_response_format"
+    assert _refused("sandbox", "sandbox", response_format="b64_json", size="321x77", n=10) is None
+
+
+def test_a_target_that_fans_out_lifts_the_limit_of_n_and_no_other():
+    row = find("openai", "dall-e-3")
+    assert refusal(row, {"prompt": "an otter", "n": 4}, fan_out=True) is None
+    assert refusal(row, {"prompt": "an otter", "n": 4, "size": "1x1"}, fan_out=True).param == "size"
+
+
+@pytest.mark.parametrize("value", [None, 5, 2.5, True, [], {}, "…"])
+@pytest.mark.parametrize("name", ["prompt", "n", "size", "quality", "response_format", "stream", "output_format"])
+def test_odd_values_that_a_config_put_there_break_nothing(name, value):
+    for model in ("dall-e-3", "gpt-image-1", "gpt-image-2"):
+        refusal(find("openai", model), {"prompt": "an otter", name: value})
