@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from multidict import CIMultiDict
 from yarl import URL
 
 from gateway.catalogue import ModelRow, find, fit, inexpressible, price, refusal
@@ -54,7 +53,7 @@ class ImageTarget:
         object.__setattr__(self, "wire", wire)
         base = spec.custom_host or self.adapter.base_url(wire)
         object.__setattr__(self, "base_url", base.rstrip("/"))
-        object.__setattr__(self, "headers", {} if spec.passthrough else self.adapter.authorize(wire))
+        object.__setattr__(self, "headers", {} if spec.passthrough else _lowered(self.adapter.authorize(wire)))
 
     async def __call__(self, request: ImageRequest, context: Context, /) -> Outcome:
         """Make one attempt at this target."""
@@ -79,7 +78,7 @@ class ImageTarget:
         params = shape(request.params, spec.shaping)
         row = find(spec.provider, params.get("model"), spec.options)
         if row is None:
-            return Prepared(replace(request, params=params), None, ())
+            return Prepared(replace(request, params=_without_orders(params, spec)), None, ())
         named = request.model == row.id or request.model in row.aliases
         if named and self.checks:
             refused = refusal(row, params)
@@ -98,21 +97,21 @@ class ImageTarget:
             )
         return Prepared(replace(request, params=params), row, () if spec.adapt == "lenient" else adaptations)
 
-    def headers_for(self, request: ImageRequest) -> "CIMultiDict[str]":
+    def headers_for(self, request: ImageRequest) -> dict[str, str]:
         """Return the headers of a request to this target; raises `MissingCredential`."""
         spec = self.spec
-        headers = CIMultiDict(self.headers)
+        headers = dict(self.headers)
         if spec.passthrough:
             given = {} if request.credential is None else {"api_key": request.credential}
-            headers.update(self.adapter.authorize(replace(self.wire, credentials={**given, **spec.credentials})))
+            headers.update(
+                _lowered(self.adapter.authorize(replace(self.wire, credentials={**given, **spec.credentials})))
+            )
         for name in spec.forward_headers:
             if name in request.headers:
                 headers[name] = request.headers[name]
         return headers
 
-    async def _drive(
-        self, flow: Flow, headers: "CIMultiDict[str]", attempt: Try, context: Context
-    ) -> Outcome:
+    async def _drive(self, flow: Flow, headers: dict[str, str], attempt: Try, context: Context) -> Outcome:
         given: Any = None
         while True:
             try:
@@ -120,7 +119,7 @@ class ImageTarget:
             except StopIteration as done:
                 outcome: Outcome = done.value
                 return outcome
-            except Exception:
+            except Exception:  # noqa: BLE001 - a crash in an adapter is that target's failure, never the chain's end
                 return self._crashed(attempt)
             match step:
                 case Send():
@@ -135,12 +134,12 @@ class ImageTarget:
                 case Draw():
                     given = context.journey.rng.random()
 
-    async def _exchange(self, step: Send, headers: "CIMultiDict[str]", attempt: Try) -> Received | Failure:
+    async def _exchange(self, step: Send, headers: dict[str, str], attempt: Try) -> Received | Failure:
         body = None
         if step.json is not None:
             body = orjson.dumps(step.json)
             headers["content-type"] = "application/json"
-        headers.update(step.headers)
+        headers.update(_lowered(step.headers))
         return await self.transport.exchange(
             step.method,
             _url(self.base_url + step.path),
@@ -180,12 +179,19 @@ class ImageTarget:
             adaptations += (Adaptation("n", str(asked), str(made)),)
         cost = None
         if prepared.row is not None:
-            cost = price(prepared.row, params, made, reply.about.get("usage"))
+            cost = price(prepared.row, {**params, **reply.about}, made, reply.about.get("usage"))
         return Success(
             replace(
                 reply, adaptations=adaptations, provider=self.spec.provider, model=params.get("model"), cost_usd=cost
             )
         )
+
+
+def _without_orders(params: dict[str, Any], spec: TargetSpec) -> dict[str, Any]:
+    """Leave out what is meant for the sandbox alone, for a model that the catalogue does not know."""
+    if "sandbox" not in params or spec.provider == "sandbox":
+        return params
+    return {name: value for name, value in params.items() if name != "sandbox"}
 
 
 def _unsupported(refused: GatewayError) -> Failure:
@@ -197,6 +203,10 @@ def _unsupported(refused: GatewayError) -> Failure:
         message=refused.message,
         reached=False,
     )
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 @functools.lru_cache(maxsize=1024)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from gateway import settings
 from gateway.config.document import Document
-from gateway.config.gateway_file import GatewayFile, read_gateway_file
+from gateway.config.gateway_file import GatewayFile
+from gateway.config.gateway_reading import read_gateway
 from gateway.config.interpolate import ReadFile, interpolate, read_secret, redact
 from gateway.config.load import load
-from gateway.config.parse import VirtualKey, parse
-from gateway.config.provider_fields import FIELDS
+from gateway.config.parse import parse
 from gateway.config.snapshot import Snapshot, content, files_in
 from gateway.config.spec import ConfigSpec, leaves
-from gateway.config.suggest import did_you_mean, printable
+from gateway.config.suggest import did_you_mean, listed, printable
 from gateway.config.trusted_hosts import host_matcher
 from gateway.errors import InvalidConfig, Problem
 
@@ -47,7 +47,7 @@ def read(
         files = files_in(path)
     except OSError as error:
         message = f"cannot read the configs here: {error.strerror}; name a folder of configs, or one config file."
-        return replace(keep or Snapshot(), problems=(Problem(message=message, file=str(path)),))
+        return replace(keep or Snapshot(fatal=True), problems=(Problem(message=message, file=str(path)),))
     return _Attempt(files, environ, known_settings, read_file, keep or Snapshot(), first=keep is None).snapshot()
 
 
@@ -65,23 +65,18 @@ class _Attempt:
         first: bool,
     ) -> None:
         self._environ = environ
-        self._known_settings = known_settings
         self._read_file = read_file
         self._keep = keep
         self._first = first
         self._problems: list[Problem] = []
         self._config_files = [file for file in files if file.stem != _GATEWAY_STEM]
         self._gateway_files = [str(file) for file in files if file.stem == _GATEWAY_STEM]
-        self._gateway_document: Document | None = None
-        self._blind = False
-        """Whether no gateway file is in force, because there never was a good one: virtual keys are unknown."""
+        self._gateway = read_gateway(self._gateway_files, environ, known_settings, read_file, keep)
 
     def snapshot(self) -> Snapshot:
         """Return what goes live."""
-        candidate = self._read_gateway()
-        self._blind = self._first and candidate is None
         written = dict(self._read_documents())
-        gateway = self._keep.gateway if candidate is None else candidate
+        gateway = self._keep.gateway if self._gateway.gateway is None else self._gateway.gateway
         specs, faults = self._parsed(written, gateway)
         missing = list(self._missing(gateway, written, specs))
         if missing and not self._first:
@@ -93,10 +88,12 @@ class _Attempt:
         documents = {held[file]: written[file].document for file in specs}
         for id_ in kept.values():
             configs[id_], documents[id_] = self._keep.configs[id_], self._keep.documents[id_]
+        problems = [*self._gateway.problems, *self._problems, *faults, *missing]
         return Snapshot(
             configs=dict(sorted(configs.items())),
             gateway=gateway,
-            problems=tuple(sorted([*self._problems, *faults, *missing], key=_position)),
+            problems=tuple(sorted(problems, key=_position)),
+            fatal=bool(problems) and (not configs or bool(missing) or self._gateway.gateway is None),
             documents=documents,
             files=held | kept,
             gateway_file=self._gateway_files[0] if self._gateway_files else self._keep.gateway_file,
@@ -135,26 +132,30 @@ class _Attempt:
     ) -> tuple[dict[str, ConfigSpec], list[Problem]]:
         specs: dict[str, ConfigSpec] = {}
         faults: list[Problem] = []
-        if self._blind and self._gateway_document is None:
-            return specs, faults
-        stand_ins = self._stand_ins() if self._blind else {}
-        virtual_keys = stand_ins | dict(gateway.virtual_keys)
+        if self._first and self._gateway.gateway is None and self._gateway.document is None:
+            return specs, faults  # which virtual keys there are is not known, so no config can be judged
+        virtual_keys = self._gateway.unavailable | dict(gateway.virtual_keys)
         trusted = host_matcher(gateway.trusted_hosts)
         for file, each in written.items():
             try:
                 spec = parse(each.filled, virtual_keys=virtual_keys, trusted_hosts=trusted)
             except InvalidConfig as invalid:
-                faults.extend(_told(invalid, each.document, each.filled))
+                faults.extend(redact(invalid.problems, each.document, each.filled))
                 continue
-            if not any(leaf.virtual_key in stand_ins for leaf in leaves(spec.root)):
+            slugs = {leaf.virtual_key for leaf in leaves(spec.root) if leaf.virtual_key not in gateway.virtual_keys}
+            lacking = sorted(filter(None, slugs))
+            if not lacking:
                 specs[file] = replace(spec, id=each.id)
+                continue
+            where = f"{listed(lacking, 'and')}: see what is wrong with virtual keys in {self._gateway_files[0]}"
+            faults.append(each.document.problem("$", f"this config waits for {where}."))
         return specs, faults
 
     def _missing(
         self, gateway: GatewayFile, written: Mapping[str, _Written], specs: Mapping[str, ConfigSpec]
     ) -> Iterator[Problem]:
         good = {written[file].id for file in specs} | set(self._kept(GatewayFile(), specs).values())
-        document = self._gateway_document or Document(data=None, file=self._keep.gateway_file)
+        document = self._gateway.document or Document(data=None, file=self._keep.gateway_file)
         broken = {each.id for file, each in written.items() if file not in specs}
         broken |= {path.stem for path in self._config_files if str(path) not in written}
         for path, id_ in _references(gateway):
@@ -176,19 +177,11 @@ class _Attempt:
 
 def _references(gateway: GatewayFile) -> Iterator[tuple[str, str]]:
     if gateway.default_config is not None:
-        yield (
-            "$.default_config" if "default_config" not in gateway.server else "$.server.default_config",
-            (gateway.default_config),
-        )
+        inside = "$.server" if "default_config" in gateway.server else "$"
+        yield f"{inside}.default_config", gateway.default_config
     for index, key in enumerate(gateway.api_keys):
         if key.default_config is not None:
             yield f"$.api_keys[{index}].default_config", key.default_config
-
-
-def _told(invalid: InvalidConfig, written: Document | None, filled: Document | None) -> list[Problem]:
-    if written is None or filled is None:
-        return list(invalid.problems)
-    return redact(invalid.problems, written, filled)
 
 
 def _position(problem: Problem) -> tuple[str, int, int]:

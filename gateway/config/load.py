@@ -21,8 +21,8 @@ _LONGEST_PATH = 400
 # The compiled parser keeps no stack of its own; the other one is for platforms where it is not built.
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# Control and invisible characters, and the line ends that YAML 1.1 and 1.2 disagree about.
-_FORBIDDEN = r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+# Control characters, those that turn text around, and the line ends that YAML 1.1 and 1.2 disagree about.
+_FORBIDDEN = r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _UNREADABLE = re.compile(_FORBIDDEN)
 _JSON_ESCAPE = re.compile(rf"\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)|\\.|{_FORBIDDEN}")
 
@@ -89,6 +89,7 @@ class _Reader:
     def __init__(self, text: str, file: str) -> None:
         self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_PARSER))
         self._file = file
+        self._last_line = len(text.splitlines())
         self._problems: list[Problem] = []
         self._places: dict[str, tuple[int, int]] = {}
         self._values = 0
@@ -201,6 +202,8 @@ class _Reader:
 
     def _complain(self, mark: Any, path: str, message: str) -> None:  # noqa: ANN401
         line, column = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
+        if line is not None and line > self._last_line:
+            line = self._last_line  # where the parser has run into the end of the file
         self._problems.append(Problem(message=message, path=path, file=self._file, line=line, column=column))
         if len(self._problems) >= _MOST_PROBLEMS:
             raise InvalidConfig(self._problems)

@@ -27,13 +27,8 @@ class Snapshot:
     files: Mapping[str, str] = field(default_factory=dict)
     """File → id of the config it holds."""
     gateway_file: str | None = None
-
-    @property
-    def fatal(self) -> bool:
-        """Whether a server must not start like this: nothing is good, or the gateway file is not."""
-        return bool(self.problems) and (
-            not self.configs or any(problem.file == self.gateway_file for problem in self.problems)
-        )
+    fatal: bool = False
+    """Whether a server must not start like this: nothing is good, or the gateway file or its default config is not."""
 
 
 def files_in(path: Path) -> tuple[Path, ...]:

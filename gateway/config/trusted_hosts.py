@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 
 _NAME = re.compile(r"\.?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_BRACKETED = re.compile(r"\[([0-9a-f:.]*:[0-9a-f:.]*)\](?::(.*))?")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _LAST_PORT = 65535
 
@@ -20,7 +21,7 @@ def host_matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
 
     def trusted(authority: str) -> bool:
         parts = _parts(authority)
-        if parts is None:
+        if parts is None or parts[0].startswith("."):
             return False
         host, port = parts
         if (host, port) in exact or (host, "") in exact:
@@ -47,11 +48,8 @@ def fault_of_pattern(pattern: str) -> str | None:
 def _parts(authority: str) -> tuple[str, str] | None:
     """Return host and port in one spelling; an absent port is empty."""
     text = authority.strip().lower()
-    bracketed, _, rest = text.removeprefix("[").partition("]") if text.startswith("[") else ("", "", "")
-    if bracketed:
-        host, port = bracketed, rest.removeprefix(":")
-        if rest and not rest.startswith(":"):
-            return None
+    if bracketed := _BRACKETED.fullmatch(text):
+        host, port = bracketed[1], bracketed[2] or ""
     elif text.count(":") > 1:
         host, port = text, ""
     else:

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import h11
 from hypercorn.events import Closed, Event, RawData, Updated
@@ -63,8 +63,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; who connects has to ask soon."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - uvloop's and asyncio's TCP transports are
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.client = transport.get_extra_info("peername")[:2]
         self.server = transport.get_extra_info("sockname")[:2]
         self._protocol = Http1(self._shared, self)

@@ -50,6 +50,4 @@ OPENAI = Adapter(
     flow=_flow,
 )
 
-OPENAI_COMPATIBLE = replace(
-    OPENAI, name="openai-compatible", base_url=_no_base_url, authorize=_authorize_if_possible
-)
+OPENAI_COMPATIBLE = replace(OPENAI, name="openai-compatible", base_url=_no_base_url, authorize=_authorize_if_possible)

@@ -30,7 +30,7 @@ def failure_within(received: Received, error: Any, provider: str) -> Failure:  #
     status = _status_in(details)
     if status is not None:
         return _failure(replace(received, status=status), details, provider)
-    if _is_refusal(details) or _is_exhausted(details):
+    if _refusal(details) or _exhausted(details):
         return replace(_failure(received, details, provider), status=None)
     message = details.get("message")
     said = f": {shown(message)}" if isinstance(message, str) and message else ""
@@ -51,16 +51,21 @@ def _failure(received: Received, error: Mapping[str, Any], provider: str) -> Fai
         code=code,
         param=identifier(error.get("param")),
     )
-    if _is_refusal(error):
-        return replace(failure, cause=Cause.POLICY, code=None, may_be_billed=None, retry_after=None)
-    if failure.cause is Cause.AUTH or _is_exhausted(error):
-        code = code or identifier(error.get("type"))
+    refusal = _refusal(error)
+    if refusal is not None:
+        return replace(
+            failure, cause=Cause.POLICY, code=None, provider_code=refusal, may_be_billed=None, retry_after=None
+        )
+    exhausted = _exhausted(error)
+    if failure.cause is Cause.AUTH or exhausted is not None:
+        code = exhausted or code
+        # The provider's own words are left out: they quote keys, organisations and projects.
+        said = f"{received.status}" if code in (None, str(received.status)) else f"{received.status} {code}"
         return replace(
             failure,
             cause=Cause.AUTH,
-            # The provider's own words quote keys, organisations and projects.
-            message=f"the gateway's credential for {provider} was refused"
-            f" ({received.status}{f' {code}' if code else ''}): check the key and the account behind it",
+            message=f"the gateway's credential for {provider} was refused ({said}):"
+            " check the key and the account behind it",
             param=None,
             provider_code=code,
             retry_after=None,
@@ -79,20 +84,25 @@ def _error_in(body: Any) -> Mapping[str, Any]:  # noqa: ANN401 - the JSON bounda
     return {}
 
 
-def _is_refusal(error: Mapping[str, Any]) -> bool:
-    if _one_of(_REFUSALS, error.get("code")) or isinstance(error.get("moderation_details"), dict):
-        return True
-    # Azure writes `inner_error` on the image routes and `innererror` elsewhere.
-    within = (error.get("inner_error"), error.get("innererror"))
-    return any(isinstance(inner, dict) and _one_of(_REFUSALS_WITHIN, inner.get("code")) for inner in within)
+def _refusal(error: Mapping[str, Any]) -> str | None:
+    """Return the code that says that content policy refused, `None` where nothing says so."""
+    code = _one_of(_REFUSALS, error.get("code"))
+    if code is None and isinstance(error.get("moderation_details"), dict):
+        code = identifier(error.get("code")) or "moderation_blocked"
+    if code is None:
+        # Azure writes `inner_error` on the image routes and `innererror` elsewhere.
+        for inner in (error.get("inner_error"), error.get("innererror")):
+            if isinstance(inner, dict):
+                code = code or _one_of(_REFUSALS_WITHIN, inner.get("code"))
+    return code
 
 
-def _is_exhausted(error: Mapping[str, Any]) -> bool:
+def _exhausted(error: Mapping[str, Any]) -> str | None:
     return _one_of(_ACCOUNT_EXHAUSTED, error.get("code")) or _one_of(_ACCOUNT_EXHAUSTED, error.get("type"))
 
 
-def _one_of(names: frozenset[str], value: Any) -> bool:  # noqa: ANN401 - the JSON boundary
-    return isinstance(value, str) and value in names
+def _one_of(names: frozenset[str], value: Any) -> str | None:  # noqa: ANN401 - the JSON boundary
+    return value if isinstance(value, str) and value in names else None
 
 
 def _status_in(error: Mapping[str, Any]) -> int | None:

@@ -11,7 +11,7 @@ from gateway.providers.sandbox_optics import Canvas
 
 Colour = tuple[int, int, int]
 
-# What Pillow's radial gradient holds where its circle touches the edges of the square; it goes on to 255 in the corners.
+# What Pillow's radial gradient holds where its circle touches the square's edges; the corners go on to 255.
 RIM = 180
 
 _COARSE = 2

@@ -7,7 +7,7 @@ import math
 import unicodedata
 from random import Random
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from gateway.providers.sandbox_backdrop import RIM, Palette, backdrop, palette
 from gateway.providers.sandbox_optics import Canvas, Point, Scene, scene
@@ -19,7 +19,7 @@ _GRAIN = 256
 _CAPTION_NEEDS = 192
 _LONGEST_CAPTION = 400
 # The built-in typeface knows ASCII alone.
-_SPELLED_OUT = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "’": "'", "–": "-", "—": "-"})
+_SPELLED_OUT = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "\u2019": "'", "–": "-", "—": "-"})
 
 
 def painted(
@@ -66,7 +66,7 @@ def _glass(image: Image.Image, canvas: Canvas, stage: Scene, colours: Palette) -
     if box is None:
         return image
     size = (box[2] - box[0], box[3] - box[1])
-    behind = image.transpose(Image.Transpose.ROTATE_180).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+    behind = ImageOps.fit(image.transpose(Image.Transpose.ROTATE_180), size, Image.Resampling.BILINEAR)
     shine = Image.linear_gradient("L").resize(size).point([round(70 * (1 - v / 255) ** 2) + 14 for v in range(256)])
     tint = Image.new("RGB", size, colours.light)
     inside = Image.composite(tint, behind, shine)

@@ -1,5 +1,5 @@
-"""The way out to providers: one aiohttp session for hosts that are trusted, one for those a caller may choose."""
+"""The way out to providers: HTTP/1.1 over aiohttp's connections, guarded at the socket."""
 
-from gateway.transport.session import Transport
+from gateway.transport.exchange import Transport
 
 __all__ = ["Transport"]

@@ -1,6 +1,7 @@
 """What an exception of the HTTP client means: one table, split by whether the request had been sent."""
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 
 from gateway.transport.addresses import BlockedAddress
 from strategies import Cause, Failure
@@ -9,14 +10,13 @@ _NOT_SENT: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.ClientConnectorDNSError, "the provider's host name could not be resolved"),
     (aiohttp.ClientConnectorCertificateError, "the provider's certificate is not valid"),
     (aiohttp.ClientSSLError, "no secure connection to the provider could be made"),
-    (aiohttp.ServerTimeoutError, "no connection to the provider could be made in time"),
+    (TimeoutError, "no connection to the provider could be made in time"),
     (aiohttp.ClientConnectorError, "the provider refused the connection"),
-    (aiohttp.InvalidURL, "the target's address is not a valid URL"),
 )
 _SENT: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.ServerDisconnectedError, "the provider closed the connection without an answer"),
     (aiohttp.ClientPayloadError, "the provider's answer was cut off"),
-    (aiohttp.ClientResponseError, "the provider's answer is not valid HTTP"),
+    (HttpProcessingError, "the provider's answer is not valid HTTP"),
     (aiohttp.ClientOSError, "the connection to the provider broke"),
 )
 

@@ -71,8 +71,11 @@ def _rates(bench, case, kind, connections, bounds):
             why = _trouble(bench, case, label, other, figures)
             ratio = None
             if label in figures and other in figures:
-                pairs = zip(figures[label], figures[other], strict=True)
-                ratio = median(ours.rate / theirs.rate for ours, theirs in pairs if theirs.rate)
+                pairs = [pair for pair in zip(figures[label], figures[other], strict=True) if all(f.rate for f in pair)]
+                ratio = median([ours.rate / theirs.rate for ours, theirs in pairs] or [0.0])
+                thrift = median([theirs.cpu / ours.cpu for ours, theirs in pairs if ours.cpu] or [0.0])
+                words = f"{ratio:.2f} × the rate, {thrift:.2f} × the answers for a second of CPU"
+                bench.raw.append((case, f"{label} over {other}", words))
             rows.append(Row(case=case, measure=measure, goal=goal, floor=floor, figure=ratio, why=why))
     return rows
 

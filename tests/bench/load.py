@@ -67,6 +67,9 @@ class Connection(asyncio.Protocol):
         self.transport = transport
 
     def ask(self, asked=None):
+        if self.transport.is_closing():
+            self.load.failed("connection closed by the server before it was used")
+            return
         self.answer = Answer()
         self.asked = asked or time.perf_counter()
         self.transport.write(self.load.request)
@@ -96,8 +99,10 @@ class Load:
         self.starts = self.ends = 0.0
         self.in_flight = 0
         self.idle = []
+        self.asked_all = False
         self.settled = asyncio.Event()
         self.tasks = set()
+        self.gate = asyncio.Semaphore(_CONNECTING)
 
     async def run(self):
         gc.freeze()
@@ -106,17 +111,17 @@ class Load:
         self.ends = self.starts + self.orders.seconds
         if self.orders.mode == "once":
             self.starts, self.ends = now, now + self.orders.patience
-        connections = await self._connect(self.orders.connections)
         usage = asyncio.create_task(self._usage())
         if self.orders.mode == "open":
-            self.idle = connections
+            self.idle = [await self._connect() for _ in range(self.orders.connections)]
             await self._keep_pace()
         else:
-            self.in_flight = len(connections)
-            for connection in connections:
-                connection.ask()
+            self.in_flight = self.orders.connections
+            for _ in range(self.orders.connections):
+                self._later(self._ask_on_new())
             if self.orders.mode == "closed":
                 await asyncio.sleep(self.ends - time.perf_counter())
+        self.asked_all = True
         if self.in_flight:
             try:
                 await asyncio.wait_for(self.settled.wait(), self.orders.patience)
@@ -127,15 +132,10 @@ class Load:
             return self._figures(0.0, 0.0)
         return self._figures(*await usage)
 
-    async def _connect(self, count):
-        loop = asyncio.get_running_loop()
-        gate = asyncio.Semaphore(_CONNECTING)
-
-        async def one():
-            async with gate:
-                return (await loop.create_connection(lambda: Connection(self), "127.0.0.1", self.orders.port))[1]
-
-        return await asyncio.gather(*(one() for _ in range(count)))
+    async def _connect(self):
+        async with self.gate:
+            loop = asyncio.get_running_loop()
+            return (await loop.create_connection(lambda: Connection(self), "127.0.0.1", self.orders.port))[1]
 
     async def _keep_pace(self):
         # The requests leave when it is time, however many are still out. A latency counts from the moment its request
@@ -159,7 +159,7 @@ class Load:
 
     async def _ask_on_new(self, asked=None):
         try:
-            (connection,) = await self._connect(1)
+            connection = await self._connect()
         except OSError as error:
             self.failed(f"cannot connect: {error}")
         else:
@@ -192,7 +192,7 @@ class Load:
 
     def _one_less(self):
         self.in_flight -= 1
-        if not self.in_flight and (self.orders.mode == "once" or time.perf_counter() >= self.ends):
+        if self.asked_all and not self.in_flight:
             self.settled.set()
 
     async def _usage(self):

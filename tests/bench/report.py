@@ -47,8 +47,8 @@ def page(rows, bench):
         [
             "# Benchmarks",
             "",
-            "Written by `make bench`. Systems are compared side by side, in one run; as absolute numbers the figures say",
-            "little about another machine.",
+            "Written by `make bench`. Systems are compared side by side, in one run; as absolute numbers the figures",
+            "say little about another machine.",
             "",
             *_markdown(_COLUMNS, map(_cells, rows)),
             "",

@@ -179,7 +179,10 @@ class Bench:
     def finish_load(self, process):
         """Return the figures of a load process."""
         with process:
-            return msgspec.json.decode(process.stdout.read(), type=Figures)
+            figures = process.stdout.read()
+        if not figures:
+            raise RuntimeError("the load process failed; its message is above")
+        return msgspec.json.decode(figures, type=Figures)
 
     def load(self, contender, kind, **orders):
         """Measure one contender for a while."""
@@ -189,7 +192,7 @@ class Bench:
         """Measure the contenders in turns, another first in each round; return the figures of each round by label."""
         figures = {contender.label: [] for contender in contenders}
         for contender in contenders:
-            self.finish_load(self.start_load(contender, kind, seconds=min(0.5, self.plan.seconds), **orders))
+            self.finish_load(self.start_load(contender, kind, seconds=self.plan.seconds, **orders))
         for number in range(self.plan.rounds):
             first = number % len(contenders)
             for contender in contenders[first:] + contenders[:first]:

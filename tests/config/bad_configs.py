@@ -1,5 +1,7 @@
 """Configs that must be refused: (what is wrong, document, path, code, words of the message)."""
 
+# ruff: noqa: E501 - one row of a table is one line
+
 from gateway.config.parse import VirtualKey
 from gateway.secret import Secret
 
@@ -42,7 +44,7 @@ SHAPE = [
     ("keys are strings", {**PAINT, 1: 2}, "$", "string"),
     ("camelCase does not bypass a check", {**PAINT, "requestTimeout": 0}, "$.requestTimeout", "1 to 600000"),
     ("camelCase below a list does not either", {"targets": [{**PAINT, "dropParams": 1}]}, "$.targets[0].dropParams", "list"),
-    ("two spellings of one key", {**PAINT, "maxAttempts": 1, "max_attempts": 1}, "$.max_attempts", "same key"),
+    ("two spellings of one key", {**PAINT, "maxAttempts": 1, "max_attempts": 1}, "$.maxAttempts", "same key"),
     ("true is no number of attempts", {**PAINT, "retry": {"attempts": True}}, "$.retry.attempts", "not true"),
     ("six attempts are too many", {**PAINT, "retry": {"attempts": 6}}, "$.retry.attempts", "0 to 5"),
     ("half an attempt", {**PAINT, "retry": {"attempts": 1.5}}, "$.retry.attempts", "whole number"),

@@ -7,10 +7,10 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 
 import pytest
-from tests.config.bad_configs import VIRTUAL_KEYS
 
 from gateway.config.document import Document
 from gateway.config.parse import parse
+from tests.config.bad_configs import VIRTUAL_KEYS
 
 CONFIGS = sorted((Path(__file__).parent / "golden").glob("*.json"))
 

@@ -4,16 +4,17 @@ import copy
 import json
 
 import pytest
-from tests.config.bad_configs import MEANING, PAINT, SHAPE
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.config.test_parse import KEYS, PORTKEY
 
 from gateway.config.document import Document
 from gateway.config.grammar import read_config, snake
 from gateway.config.provider_fields import ALL_FIELDS, FIELDS
 from gateway.config.reading import FAULTY, Reading
 from schemas import load, validator
+from tests.config.bad_configs import MEANING, PAINT, SHAPE
+from tests.config.good_configs import PORTKEY
+from tests.config.test_parse import KEYS
 
 SCHEMA = load("gateway_config")
 BEYOND_THE_SCHEMA = {"nine nodes on a path"}
@@ -63,8 +64,10 @@ SCALARS = st.none() | st.booleans() | st.integers(-10, 700_000) | st.floats(0, 9
 WORDS = st.sampled_from(["fallback", "single", "timeout", "strict", "once", "sandbox", "@a", "weighted"])
 VALUES = st.recursive(
     SCALARS | WORDS | st.lists(st.integers(398, 601), max_size=3),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["mode", "attempts", "on_status_codes", "verify", *KEYS]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["mode", "attempts", "on_status_codes", "verify", *KEYS]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 

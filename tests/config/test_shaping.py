@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one row of a table is one line
 import copy
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_form_field_with_brackets_in_its_name_is_dropped():
     assert shape({"image[0]": b"", "n": 1}, Shaping(drop_params=("image[0]",))) == {"n": 1}
 
 
-@given(st.dictionaries(st.sampled_from("abc"), st.none() | st.integers()), st.dictionaries(st.sampled_from("abc"), st.integers()))  # fmt: skip # noqa: E501
+@given(st.dictionaries(st.sampled_from("abc"), st.none() | st.integers()), st.dictionaries(st.sampled_from("abc"), st.integers()))  # fmt: skip
 def test_an_override_always_arrives_and_a_default_never_wins_over_what_was_given(params, more):
     assert more.items() <= shape(params, Shaping(override_params=more)).items()
     given_by_caller = {key: value for key, value in params.items() if value is not None}

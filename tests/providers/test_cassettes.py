@@ -1,0 +1,218 @@
+"""Replays recorded conversations through the pure flows: exactly what is sent, exactly what is understood.
+
+Nothing is mocked and no loop runs: a flow is a generator, and a cassette says what it is given. The classes below are
+the cassette format; a key that they do not have is an error.
+"""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.images import ImageRequest, Picture
+from gateway.providers import PROVIDERS, find
+from gateway.secret import Secret
+from gateway.wire import Draw, Paint, Received, Send, Target, Wait
+from strategies import Failure, Success
+
+CASSETTES = Path(__file__).parent / "cassettes"
+
+
+class Form(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class Aim(Form):
+    options: dict[str, Any] = {}
+    credentials: dict[str, str] = {}
+    """Test keys, which say so."""
+    model: str | None = None
+    custom_host: str | None = None
+
+
+class Sent(Form):
+    method: str
+    url: str
+    """The whole address: `custom_host` or the adapter's base URL, then the path."""
+    headers: dict[str, str]
+    json: Any = None
+
+
+class Answer(Form):
+    status: int
+    headers: dict[str, str] = {}
+    json: Any = msgspec.UNSET
+    body: str | None = None
+    """For answers that are not JSON; one of `json` and `body` is given."""
+
+
+class Painting(Form):
+    prompt: str
+    how: dict[str, Any]
+
+
+class Step(Form):
+    """One of: `send` with `receive`; `wait`, in seconds; `draw`, the number given; `paint`."""
+
+    send: Sent | None = None
+    receive: Answer | None = None
+    wait: float | None = None
+    draw: float | None = None
+    paint: Painting | None = None
+
+
+class Pictured(Form):
+    b64: str | None = None
+    url: str | None = None
+    painted: int | None = None
+    """The number of the `paint` step whose bytes these are, from 1."""
+    revised_prompt: str | None = None
+
+
+class Understood(Form):
+    pictures: list[Pictured]
+    canonical: bool
+    """Whether the provider's body goes to the caller as it is."""
+    created: int | None = None
+    about: dict[str, Any] = {}
+
+
+class Failed(Form):
+    cause: str
+    message: str
+    billable: bool
+    status: int | None = None
+    code: str | None = None
+    provider_code: str | None = None
+    param: str | None = None
+    retry_after: float | None = None
+    reached: bool = True
+
+
+class Ending(Form):
+    success: Understood | None = None
+    failure: Failed | None = None
+
+
+class Asked(Form):
+    params: dict[str, Any]
+
+
+class Cassette(Form):
+    source: str
+    date: str
+    provider: str
+    request: Asked
+    steps: list[Step]
+    outcome: Ending
+    target: Aim = msgspec.field(default_factory=Aim)
+
+
+def replay(cassette):
+    adapter = find(cassette.provider)
+    target = Target(
+        provider=cassette.provider,
+        model=cassette.target.model,
+        options=cassette.target.options,
+        credentials={name: Secret(value) for name, value in cassette.target.credentials.items()},
+    )
+    flow = adapter.flow(ImageRequest(params=cassette.request.params), target)
+    given, body, paintings = None, None, []
+    for step in cassette.steps:
+        asked = flow.send(given)
+        match asked:
+            case Send():
+                base = cassette.target.custom_host or adapter.base_url(target)
+                headers = {**adapter.authorize(target), **asked.headers}
+                assert step.send == Sent(asked.method, base + asked.path, headers, asked.json)
+                body = _body(step.receive)
+                given = Received(step.receive.status, step.receive.headers, body)
+            case Wait(seconds):
+                assert step == Step(wait=seconds)
+                given = None
+            case Draw():
+                assert step.draw is not None
+                given = step.draw
+            case Paint(work):
+                assert isinstance(work, functools.partial)
+                assert step == Step(paint=Painting(*work.args, how=_listed(work.keywords)))
+                given = f"painting {len(paintings) + 1}".encode()
+                paintings.append(given)
+    with pytest.raises(StopIteration) as end:
+        flow.send(given)
+    return end.value.value, body, paintings
+
+
+def told(outcome, body, paintings):
+    if isinstance(outcome, Failure):
+        assert not outcome.terminal
+        names = set(Failed.__struct_fields__) - {"billable", "cause"}
+        fields = {name: getattr(outcome, name) for name in names}
+        return Ending(failure=Failed(cause=outcome.cause.value, billable=outcome.billable, **fields))
+    assert isinstance(outcome, Success)
+    reply = outcome.reply
+    assert reply.canonical is None or reply.canonical is body
+    return Ending(
+        success=Understood(
+            pictures=[_pictured(picture, paintings) for picture in reply.pictures],
+            canonical=reply.canonical is not None,
+            created=reply.created,
+            about=dict(reply.about),
+        )
+    )
+
+
+def _pictured(picture: Picture, paintings):
+    assert [picture.b64, picture.url, picture.data].count(None) == 2
+    return Pictured(
+        b64=None if picture.b64 is None else bytes(picture.b64).decode(),
+        url=picture.url,
+        painted=None if picture.data is None else paintings.index(picture.data) + 1,
+        revised_prompt=picture.revised_prompt,
+    )
+
+
+def _body(answer: Answer) -> bytes:
+    assert (answer.json is msgspec.UNSET) != (answer.body is None)
+    return msgspec.json.encode(answer.json) if answer.body is None else answer.body.encode()
+
+
+def _listed(how):
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in how.items()}
+
+
+def _files():
+    return sorted(CASSETTES.rglob("*.json"))
+
+
+@pytest.mark.parametrize("file", _files(), ids=lambda file: str(file.relative_to(CASSETTES).with_suffix("")))
+def test_a_cassette_replays(file):
+    cassette = msgspec.json.decode(file.read_bytes(), type=Cassette)
+    assert cassette.provider == file.parent.name
+    for value in cassette.target.credentials.values():
+        assert "not-real" in value, "a test key says that it is one"
+
+    assert told(*replay(cassette)) == cassette.outcome
+
+
+_NEEDED = ("success", "rate_limited", "refused", "malformed")
+_NEEDED_OF_LOCAL = ("success", "failing", "refused")
+
+
+@pytest.mark.parametrize("slug", PROVIDERS)
+def test_each_provider_has_the_cassettes_it_needs(slug):
+    stems = [file.stem for file in (CASSETTES / slug).glob("*.json")]
+    for needed in _NEEDED_OF_LOCAL if PROVIDERS[slug].local else _NEEDED:
+        assert any(stem.startswith(needed) for stem in stems), f"no cassette {slug}/{needed}….json"
+
+
+def test_each_folder_of_cassettes_has_its_provider():
+    assert {folder.name for folder in CASSETTES.iterdir() if folder.is_dir()} == set(PROVIDERS)
+
+
+def test_a_cassette_with_an_unknown_key_is_an_error():
+    text = _files()[0].read_text().replace('"source"', '"sauce": 1, "source"', 1)
+    with pytest.raises(msgspec.ValidationError, match="sauce"):
+        msgspec.json.decode(text, type=Cassette)
