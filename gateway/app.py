@@ -14,7 +14,7 @@ from starlette.routing import Route as HttpRoute
 
 from gateway.choose import Choice, Chooser
 from gateway.config.spec import TargetSpec
-from gateway.config.watch import LiveConfigs
+from gateway.config.watch import Configs
 from gateway.explain import explain
 from gateway.http import reply
 from gateway.http.guard import Guard
@@ -34,7 +34,7 @@ _LOOPBACK_NAMES = ("127.", "localhost", "::1")
 class Gateway:
     """What lives as long as the process: configs, the routes compiled from them, the way out."""
 
-    def __init__(self, settings: Settings, live: LiveConfigs) -> None:
+    def __init__(self, settings: Settings, live: Configs) -> None:
         """Compile what the files hold now."""
         self.settings = settings
         self.live = live
@@ -83,7 +83,7 @@ class Gateway:
         )
 
 
-def build(settings: Settings, live: LiveConfigs) -> tuple[ASGI, Gateway]:
+def build(settings: Settings, live: Configs) -> tuple[ASGI, Gateway]:
     """Return the application, and what it holds."""
     gateway = Gateway(settings, live)
     generations = Generations(gateway.chooser, gateway.explained, max_json_bytes=settings.max_json_bytes)

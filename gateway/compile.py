@@ -1,8 +1,7 @@
 """Spec → tree: the callable form of a config, made once and shared by all its requests."""
 
-
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.config.spec import (
     DEFAULT_DEADLINE,
@@ -35,8 +34,6 @@ from strategies import (
 _DEPLOYMENTS = frozenset({"azure_deployment_id", "azure_model_name"})
 
 ImageNode = Node[ImageRequest, ImageReply]
-
-
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,14 +95,14 @@ def _bare_node(spec: NodeSpec, make_leaf: Callable[[TargetSpec], ImageNode]) -> 
             return children[0]
 
 
+def rule_of(spec: TargetSpec) -> RetryRule:
+    """Return when a target is tried again."""
+    rule = RetryRule(attempts=spec.retry.attempts, use_retry_after=spec.retry.use_retry_after_header)
+    codes = spec.retry.on_status_codes
+    return rule if codes is None else replace(rule, on_status_codes=codes)
+
+
 def _leaf(spec: TargetSpec, leaf: ImageNode) -> ImageNode:
     """Nest one target, outermost first: retry → attempt (counted, judged by the money rule) → timeout → leaf."""
-    rule = RetryRule(attempts=spec.retry.attempts, use_retry_after=spec.retry.use_retry_after_header)
-    if spec.retry.on_status_codes is not None:
-        rule = RetryRule(
-            attempts=spec.retry.attempts,
-            on_status_codes=spec.retry.on_status_codes,
-            use_retry_after=spec.retry.use_retry_after_header,
-        )
     attempt = Attempt(spec.path, Timeout(leaf, spec.request_timeout), BILLING[spec.billing])
-    return Retry(attempt, rule)
+    return Retry(attempt, rule_of(spec))

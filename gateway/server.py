@@ -1,80 +1,140 @@
-"""Serving an application over HTTP/1.1, from binding the port to the last answer before the process ends."""
+"""The server as a process: signals, workers, and what it says when its port is taken."""
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
-import logging
 import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.lifespan import Lifespan
-from hypercorn.config import Config
+from gateway.http.connection import Patience
+from gateway.http.protocol import App
+from gateway.http.serving import Drain, serve
+from gateway.http.sockets import CannotBind, bind, is_loopback
 
-from gateway.http.connection import Connection, Patience
-from gateway.http.protocol import Server
+__all__ = ["CannotBind", "Drain", "Patience", "bind", "is_loopback", "run", "serve"]
 
-App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+MakeApp: TypeAlias = Callable[[], tuple[App, asyncio.Event]]
 
-_log = logging.getLogger("gateway.server")
-
-_BACKLOG = 2048
-"""Connections that the system accepts for us while we are busy: a burst of clients meets no refused connection."""
-_HEAD_BUFFER_BYTES = 128 * 1024
-_CANCELLED_SECONDS = 5.0
-"""What an application gets for saying that it was stopped."""
-_HURRIED_SECONDS = 10.0
+_CANNOT_BIND = 2
+_WATCHDOG_SECONDS = 10.0
 
 
-class PortInUse(Exception):
-    """Something else listens on the address; the message says which and what to do."""
+def run(
+    make_app: MakeApp,
+    *,
+    host: str,
+    port: int,
+    workers: int = 1,
+    on_bound: Callable[[int], None] | None = None,
+    drain_seconds: float = 190.0,
+    grace_seconds: float = 5.0,
+) -> int:
+    """Serve until a signal comes and return the exit code; `make_app` returns the app and the event that stops it.
 
-
-@dataclass
-class Drain:
-    """How a server ends: `hurry` shortens what is left of the time for answers that are still being made."""
-
-    seconds: float = 190.0
-    """Above the longest deadline of ordinary requests, 180 s."""
-    grace: float = 5.0
-    """While answers are being made, new requests are still heard for this long: balancers see /readyz say no."""
-    hurried: float = _HURRIED_SECONDS
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
+    With several workers each process makes its own app; all share one listening socket.
+    """
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+        bound = bind(host, port)
+    except CannotBind as error:
+        sys.stderr.write(f"{error}\n")
+        return _CANNOT_BIND
+    if workers == 1:
+        return _work(make_app, bound, on_bound, drain_seconds, grace_seconds)
+    children = set()
+    for _ in range(workers):
+        child = os.fork()
+        if child == 0:
+            # The terminal's Ctrl-C reaches every process; the parent's word is the one that counts.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            code = 1
+            try:
+                code = _work(make_app, bound, None, drain_seconds, grace_seconds)
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        children.add(child)
+    if on_bound is not None:
+        on_bound(bound.getsockname()[1])
+    bound.close()
+    return _supervise(children)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that holds the address, before anything costly has started."""
-    bare = host.strip("[]")
+def _work(
+    make_app: MakeApp,
+    bound: socket.socket,
+    on_bound: Callable[[int], None] | None,
+    drain_seconds: float,
+    grace_seconds: float,
+) -> int:
+    async def main() -> None:
+        app, stop = make_app()
+        drain = Drain(seconds=drain_seconds, grace=grace_seconds)
+        with _signals(stop, drain):
+            await serve(app, host="", port=0, stop=stop, sockets=[bound], on_bound=on_bound, drain=drain)
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main())
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        family, kind, number, _, address = socket.getaddrinfo(
-            bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError:
-        raise PortInUse(f"{host} is no address of this machine: use 127.0.0.1, or 0.0.0.0 for all.") from None
-    bound = socket.socket(family, kind, number)
+        import uvloop  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _supervise(children: set[int]) -> int:
+    """Wait for all workers; the first that fails, and every signal, ends them all."""
+
+    def forward(*_: object) -> None:
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, forward)
+    signal.signal(signal.SIGINT, forward)
+    worst = 0
+    while children:
+        child, status = os.wait()
+        children.discard(child)
+        code = os.waitstatus_to_exitcode(status)
+        worst = max(worst, code if code >= 0 else 128 - code)
+        if code != 0:
+            forward()
+    return worst
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event, drain: Drain) -> Iterator[None]:
+    """Stop at the first signal and hurry at the second; whatever hangs then, the process ends."""
+    loop = asyncio.get_running_loop()
+    watchdogs: list[threading.Timer] = []
+
+    def told() -> None:
+        seconds = drain.hurried if stop.is_set() else drain.seconds + drain.grace
+        if stop.is_set():
+            drain.hurry.set()
+        stop.set()
+        watchdogs.append(threading.Timer(seconds + _WATCHDOG_SECONDS, os._exit, (1,)))
+        watchdogs[-1].daemon = True
+        watchdogs[-1].start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue
+        try:
+            loop.add_signal_handler(number, told)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(told))
     try:
-        if os.name == "posix":
-            # Elsewhere the option would let two servers share the port by accident.
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        bound.listen(_BACKLOG)
-    except OSError as error:
-        bound.close()
-        raise PortInUse(_sentence(error, host, port)) from None
-    bound.setblocking(False)
-    return bound
+        yield
+    finally:
+        for watchdog in watchdogs:
+            watchdog.cancel()

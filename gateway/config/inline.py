@@ -10,24 +10,29 @@ import pybase64
 from gateway.config.document import Document
 from gateway.errors import InvalidConfig, Problem
 
+_PLAIN = str.maketrans("-_", "+/")
+
 
 def read_inline(text: str) -> Document | None:
     """Return the document, or `None` where the text is no JSON object and so must be meant as an id."""
     stripped = text.strip()
     if not stripped.startswith("{"):
         try:
-            stripped = pybase64.b64decode(stripped, validate=True).decode().strip()
+            # Both alphabets are in use, with and without padding.
+            padded = stripped.rstrip("=").translate(_PLAIN) + "=" * (-len(stripped.rstrip("=")) % 4)
+            stripped = pybase64.b64decode(padded, validate=True).decode().strip()
         except (binascii.Error, ValueError):
             return None
         if not stripped.startswith("{"):
             return None
     try:
-        orjson.loads(stripped)  # refuses what the standard library takes: NaN, endless nesting, huge numbers
+        orjson.loads(stripped)  # refuses what the standard library takes: NaN, infinite numbers
+        return Document(data=json.loads(stripped, object_pairs_hook=_without_twins))
     except orjson.JSONDecodeError as error:
-        raise InvalidConfig(
-            [Problem(message=f"the config is not valid JSON: {str(error).partition(chr(10))[0][:200]}")]
-        ) from None
-    return Document(data=json.loads(stripped, object_pairs_hook=_without_twins))
+        message = f"the config is not valid JSON: {str(error).partition(chr(10))[0][:200]}"
+    except RecursionError:  # which of the two gives up first depends on the depth of our own calls
+        message = "the config is nested too deeply"
+    raise InvalidConfig([Problem(message=message)])
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -202,3 +202,19 @@ def _tell(before: Snapshot | None, after: Snapshot) -> None:
             "settings_for_next_start": waiting if before else [],
         },
     )
+
+
+class NoConfigs:
+    """Stands for the files of a server that was given none: headers and models alone say where its requests go."""
+
+    path: Path | None = None
+    snapshot = Snapshot()
+    problems: tuple[Problem, ...] = ()
+    fatal = False
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Wait until told to stop."""
+        await stop.wait()
+
+
+Configs = LiveConfigs | NoConfigs

@@ -74,6 +74,6 @@ def _too_large(limit: int) -> BodyTooLarge:
 
 def _too_slow(grace_seconds: float, bytes_per_second: float) -> BodyTimeout:
     return BodyTimeout(
-        f"The body came too slowly: after {grace_seconds:g} s it has to have come at {bytes_per_second / 1024:g} KiB/s.",
+        f"The body came too slowly: after {grace_seconds:g} s {bytes_per_second / 1024:g} KiB/s are expected.",
         headers=_CLOSE,
     )

@@ -21,14 +21,14 @@ class Patience:
     """How long a connection may keep us waiting, in seconds."""
 
     idle: float = 75.0
-    """Between requests: longer than the idle limit of common load balancers (60), which then never meet a closed end."""
+    """Between requests: above the 60 of common load balancers, which then never meet a closed end."""
     head: float = 10.0
     """For a whole request head, from its first byte."""
     stalled: float = 30.0
     """For a client to take at least `stalled_bytes` of an answer that waits for it."""
     stalled_bytes: int = 64 * 1024
     linger: float = 2.0
-    """For a client to stop sending after it was refused; closing earlier would make its system throw the answer away."""
+    """For a refused client to stop sending; were we to close at once, its system would throw the answer away."""
     sweep: float = 1.0
     """Between looks at the connections. One clock for all costs nothing per request; timers for each cost a tenth."""
 

@@ -28,17 +28,27 @@ _WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding", b"conten
 _VISIBLE = b"\t" + bytes(range(0x20, 0x7F))
 _PLAIN_ENCODINGS = frozenset({b"", b"identity"})
 
-_TARGET = re.compile(rb"/(?!/)[^%\\#\x00-\x20\x7f-\xff]*(?:%(?!5[Cc]|7[Ff])[2-9A-Fa-f][0-9A-Fa-f][^%\\#\x00-\x20\x7f-\xff]*)*")
+_TARGET = re.compile(
+    rb"/(?!/)[^%\\#\x00-\x20\x7f-\xff]*(?:%(?!5[Cc]|7[Ff])[2-9A-Fa-f][0-9A-Fa-f][^%\\#\x00-\x20\x7f-\xff]*)*"
+)
 """An absolute path whose escapes decode to neither a control character nor a backslash."""
 _HOST = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|\[([0-9A-Fa-f:.]{2,45})\])(?::[0-9]{1,5})?")
 
-_BAD_HOST = (400, "bad_host", "Send exactly one Host header: a name, an IPv4 address or a bracketed IPv6 address, and a port.")
+_BAD_HOST = (
+    400,
+    "bad_host",
+    "Send exactly one Host header: a name, an IPv4 address or a bracketed IPv6 address, and a port.",
+)
 _BAD_TARGET = (
     400,
     "bad_target",
     "The request target must be a plain path that starts with a single '/', such as /v1/images/generations.",
 )
-_BAD_FRAMING = (400, "bad_framing", "Send either Content-Length or, in HTTP/1.1, Transfer-Encoding: chunked; never both.")
+_BAD_FRAMING = (
+    400,
+    "bad_framing",
+    "Send either Content-Length or, in HTTP/1.1, Transfer-Encoding: chunked; never both.",
+)
 _BAD_HEADER = (
     400,
     "bad_header",
@@ -46,7 +56,11 @@ _BAD_HEADER = (
 )
 _BAD_VERSION = (505, "bad_version", "Only HTTP/1.1 is spoken here: connect without HTTP/2 prior knowledge.")
 _ENCODED = (415, "unsupported_encoding", "Send the body as it is, without Content-Encoding.")
-_LARGE_HEAD = (431, "headers_too_large", f"Request line and headers may take {HEAD_BYTES} bytes together: send fewer or shorter ones.")
+_LARGE_HEAD = (
+    431,
+    "headers_too_large",
+    f"Request line and headers may take {HEAD_BYTES} bytes together: send fewer or shorter ones.",
+)
 _LARGE_CONFIG = (
     431,
     "headers_too_large",
@@ -91,29 +105,32 @@ class Guard:
             return _LARGE_HEAD
         if b"".join(values).translate(None, _VISIBLE):
             return _BAD_HEADER
-        if scope["http_version"] not in _VERSIONS:
-            return _BAD_VERSION
         if _TARGET.fullmatch(path) is None:
-            return _BAD_TARGET
+            return _BAD_TARGET if scope["http_version"] in _VERSIONS else _BAD_VERSION
         if not _is_host(seen.get(b"host", b"")):
             return _BAD_HOST
-        return self._inspect_body(scope, seen) if len(seen) > 1 else None
+        return self._inspect_body(scope, seen)
 
     def _inspect_body(self, scope: Scope, seen: dict[bytes, bytes]) -> Refused | None:
+        if scope["http_version"] not in _VERSIONS:
+            return _BAD_VERSION
         if len(seen.get(b"x-portkey-config", b"")) > CONFIG_HEADER_BYTES:
             return _LARGE_CONFIG
-        if b"transfer-encoding" in seen and (b"content-length" in seen or scope["http_version"] == "1.0"):
+        if not _is_framed(scope["http_version"], seen):
             return _BAD_FRAMING
         if seen.get(b"content-encoding", b"").strip().lower() not in _PLAIN_ENCODINGS:
             return _ENCODED
-        declared = seen.get(b"content-length")
-        if declared is not None:
-            if not declared.isdigit():
-                return _BAD_FRAMING
-            cap = self._cap(scope["path"])
-            if int(declared) > cap:
-                return 413, "body_too_large", f"The body of this request may take {cap} bytes: {int(declared)} were announced."
+        cap = self._cap(scope["path"])
+        if int(seen.get(b"content-length", b"0")) > cap:
+            return 413, "body_too_large", f"The body of this request may take {cap} bytes: send a smaller one."
         return None
+
+
+def _is_framed(version: str, seen: dict[bytes, bytes]) -> bool:
+    """Tell whether every reader of this request would see it end in the same place."""
+    if b"transfer-encoding" in seen:
+        return version == "1.1" and b"content-length" not in seen
+    return seen.get(b"content-length", b"0").isdigit()
 
 
 def _is_host(value: bytes) -> bool:

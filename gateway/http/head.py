@@ -1,4 +1,4 @@
-"""The head of an answer: h11 decides the framing, the other headers are checked and written as they are."""
+"""The bytes of an answer: h11 decides the framing, the other headers are checked and written as they are."""
 
 import re
 import time
@@ -48,3 +48,13 @@ def head(connection: h11.Connection, status: int, headers: Iterable[tuple[bytes,
         raise ValueError("a response header holds characters that may not stand there")
     start = connection.send(h11.Response(status_code=status, reason=_REASONS.get(status, b""), headers=framing))
     return b"%s%s%s" % (start[:-2], rest, _date.now())
+
+
+def body_parts(connection: h11.Connection, data: bytes) -> list[bytes]:
+    """Return what to write for a part of the body."""
+    return connection.send_with_data_passthrough(h11.Data(data=data)) or []
+
+
+def end_parts(connection: h11.Connection) -> list[bytes]:
+    """Return what to write after the body."""
+    return connection.send_with_data_passthrough(h11.EndOfMessage()) or []

@@ -32,9 +32,15 @@ _PUBLIC = {
     Cause.BUDGET: (429, "budget_exceeded", "rate_limit_error"),
     Cause.DEADLINE: (504, "deadline_exceeded", "timeout_error"),
 }
-# Whose own status the caller sees; 401 to 403 would look like the caller's fault, a redirect like an order.
-_STATUS_PASSES = frozenset({Cause.RATE_LIMITED, Cause.PROVIDER_ERROR, Cause.POLICY, Cause.INVALID, Cause.UNSUPPORTED})
-_PASSING = frozenset({400, 404, 408, 409, 413, 415, 422, 429, *range(500, 600)})
+# The provider's own statuses that the caller sees: 401 to 403 would look like its own fault, a redirect like an order.
+_MISTAKES = frozenset({400, 404, 409, 413, 415, 422})
+_PASSING = {
+    Cause.RATE_LIMITED: frozenset({429, *range(500, 600)}),
+    Cause.PROVIDER_ERROR: frozenset({408, *range(500, 600)}),
+    Cause.POLICY: frozenset(range(400, 500)) - {401, 402, 403, 407},
+    Cause.INVALID: _MISTAKES,
+    Cause.UNSUPPORTED: _MISTAKES,
+}
 _ADVICE = {
     Cause.UNREACHABLE: "Check the target's address and network, or add a fallback.",
     Cause.RATE_LIMITED: "Wait as long as Retry-After says, or add a fallback.",
@@ -42,15 +48,26 @@ _ADVICE = {
     Cause.TIMEOUT: "Raise request_timeout, or add a fallback; the attempt may have been billed.",
     Cause.INCOMPLETE: "The attempt may have been billed; a fallback, or `billing: any`, lets another target try.",
     Cause.EMPTY: "The attempt may have been billed; a fallback lets another target try.",
+    Cause.POLICY: "Change the prompt, or the picture sent along with it.",
+    Cause.INVALID: "Change the request, or the target that it was sent to.",
+    Cause.UNSUPPORTED: "Change the request, or add a target that can take it.",
     Cause.AUTH: "Correct the credential that the gateway holds for this provider.",
     Cause.DEADLINE: "Allow more time by x-gateway-deadline or the config's deadline.",
 }
 _OWN_STATUS = {"invalid_api_key": 401, "custom_host_blocked": 400, "no_route": 400, "upstream_redirect": 502}
+"""Codes of ours that decide about the status, and whose messages say what to do."""
+
+_OWN_TYPE = {"invalid_api_key": "authentication_error"}
 _FINAL_STATUS = frozenset({408, 502, 504})
 
 
 def envelope(
-    message: str, *, type_: str, code: str, param: str | None = None, **more: Any  # noqa: ANN401
+    message: str,
+    *,
+    type_: str,
+    code: str,
+    param: str | None = None,
+    **more: Any,  # noqa: ANN401 - any JSON value
 ) -> bytes:
     """Return an error body in OpenAI's shape."""
     return orjson.dumps({"error": {"message": message, "type": type_, "param": param, "code": code, **more}})
@@ -64,18 +81,7 @@ def error(caught: GatewayError) -> tuple[int, Headers, bytes]:
 
 def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> tuple[int, Headers, bytes]:
     """Return the answer to a request whose tree failed."""
-    status, code, type_ = _PUBLIC[failed.cause]
-    if failed.cause in _STATUS_PASSES and failed.status is not None and failed.status in _PASSING:
-        status = failed.status
-    elif failed.cause is Cause.INVALID and failed.status is not None:
-        status, code, type_ = _PUBLIC[Cause.PROVIDER_ERROR]
-    if failed.code is not None:
-        code = failed.code
-        status = _OWN_STATUS.get(code, status)
-    elif failed.cause is Cause.INVALID and failed.provider_code:
-        code = failed.provider_code
-    if code == "invalid_api_key":
-        type_ = "authentication_error"
+    status, code, type_ = _public(failed)
     more: dict[str, Any] = {"attempts": rows}
     if failed.provider_code:
         more["provider_code"] = failed.provider_code
@@ -90,6 +96,21 @@ def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> tu
         if pause is not None:
             headers.append((b"retry-after", str(max(1, math.ceil(pause))).encode()))
     return status, headers, envelope(message, type_=type_, code=code, param=failed.param, **more)
+
+
+def _public(failed: Failure) -> tuple[int, str, str]:
+    """Return status, code and type; a code of ours decides about them, else the cause does."""
+    status, code, type_ = _PUBLIC[failed.cause]
+    if failed.status is not None and failed.status in _PASSING.get(failed.cause, ()):
+        status = failed.status
+    elif failed.cause is Cause.INVALID and failed.status is not None and failed.code is None:
+        return _PUBLIC[Cause.PROVIDER_ERROR]
+    if failed.code is not None:
+        return _OWN_STATUS.get(failed.code, status), failed.code, _OWN_TYPE.get(failed.code, type_)
+    # A key that the provider calls invalid is ours: its word for that would be read as the caller's.
+    if failed.cause is Cause.INVALID and failed.provider_code and failed.provider_code not in _OWN_STATUS:
+        code = failed.provider_code
+    return status, code, type_
 
 
 def pictures(reply: ImageReply) -> bytes:

@@ -8,6 +8,7 @@ from gateway.images import ImageReply
 from strategies import Failure, Journey, Success
 
 _LONGEST_VALUE = 4096
+_HARMLESS = bytes(byte if 0x20 <= byte < 0x7F else ord(" ") for byte in range(256))  # noqa: PLR2004 - ASCII's own
 
 
 def headers(
@@ -64,4 +65,5 @@ def rows(journey: Journey, route: Route) -> list[dict[str, Any]]:
 
 
 def _ascii(text: str) -> bytes:
-    return text.encode("ascii", "replace")[:_LONGEST_VALUE].replace(b"\r", b" ").replace(b"\n", b" ")
+    # Models are the caller's own words: a control character, or a space at an end, would break the answer's head.
+    return text[:_LONGEST_VALUE].encode("ascii", "replace").translate(_HARMLESS).strip()

@@ -3,13 +3,14 @@
 import http.client
 import time
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 from tests.bench import compile_time, processes
 from tests.bench.peers import Unavailable
 from tests.bench.runner import Contender, ask, middle
+from tests.bench.systems import OURS
 
-US = "Beamsplitter"
 _CONNECTIONS_PER_REQUEST = 2
 _SPARE_FILES = 200
 _NEIGHBOURS = 200
@@ -63,11 +64,13 @@ def big(bench):
 
 
 def _rates(bench, case, kind, connections, bounds):
-    figures = bench.alternate(case, bench.contenders(with_inline=kind == "small"), kind, connections=connections)
+    figures = bench.alternate(
+        case, bench.contenders(bounds, with_inline=kind == "small"), kind, connections=connections
+    )
     rows = []
-    for label in [label for label in figures if label.startswith(US)] or [US]:
+    for label in [label for label in figures if label.startswith(OURS)] or [OURS]:
         for other, (goal, floor) in bounds.items():
-            measure = f"rate over {other}" + label.removeprefix(US)
+            measure = f"rate over {other}" + label.removeprefix(OURS)
             why = _trouble(bench, case, label, other, figures)
             ratio = None
             if label in figures and other in figures:
@@ -82,7 +85,7 @@ def _rates(bench, case, kind, connections, bounds):
 
 def _trouble(bench, case, label, other, figures):
     if label not in figures:
-        return _absence(bench, US)
+        return _absence(bench, OURS)
     if other not in figures:
         return _absence(bench, other)
     return bench.failures.get((case, label), "")
@@ -95,7 +98,8 @@ def _absence(bench, name):
 def latency(bench):
     """What a request takes longer than straight to the provider, when there is room."""
     case = f"latency added at {bench.plan.rate:.0f} requests/s"
-    figures = bench.alternate(case, bench.contenders(), "small", mode="open", rate=bench.plan.rate, warm_up=0.5)
+    contenders = bench.contenders(["Portkey"])
+    figures = bench.alternate(case, contenders, "small", mode="open", rate=bench.plan.rate, warm_up=0.5)
     bases = figures.pop("direct")
     added = {}
     for label, rounds in figures.items():
@@ -105,13 +109,13 @@ def latency(bench):
         bench.raw.append((case, label, f"added p50 {added[label, 'p50']:.2f} ms, p99 {added[label, 'p99']:.2f} ms"))
     rows = []
     for name, goal, floor in (("p50", 0.8, 1.0), ("p99", 3.0, 5.0)):
-        figure = added.get((US, name))
-        why = bench.failures.get((case, US), "") if figure is not None else _absence(bench, US)
-        bounds = {"case": case, "unit": "ms", "at_most": True, "figure": figure, "why": why}
-        rows.append(Row(measure=f"{name} over direct", goal=goal, floor=floor, **bounds))
+        figure = added.get((OURS, name))
+        why = bench.failures.get((case, OURS), "") if figure is not None else _absence(bench, OURS)
+        row = partial(Row, case=case, unit="ms", at_most=True, figure=figure, why=why)
+        rows.append(row(measure=f"{name} over direct", goal=goal, floor=floor))
         theirs = added.get(("Portkey", name))
         if theirs is not None:
-            rows.append(Row(measure=f"{name}, Portkey's at most", goal=theirs, **bounds))
+            rows.append(row(measure=f"{name}, Portkey's at most", goal=theirs))
     return rows
 
 
@@ -119,20 +123,20 @@ def memory(bench):
     """What a request costs that waits for its provider, many at once."""
     count = bench.plan.in_flight
     case = f"{count:,} slow requests in flight"
-    row = {"case": case, "measure": "memory for each", "goal": 45.0, "floor": 60.0, "unit": "KiB", "at_most": True}
+    row = partial(Row, case=case, measure="memory for each", goal=45.0, floor=60.0, unit="KiB", at_most=True)
     files = processes.raise_file_limit()
     if files < count * _CONNECTIONS_PER_REQUEST + _SPARE_FILES:
-        return [Row(**row, why=f"only {files} open files are allowed")]
+        return [row(why=f"only {files} open files are allowed")]
     each = {}
-    for system in list(bench.systems):
+    for system in bench.taking_part(["bare"]):
         try:
             with bench.started(system) as server:
                 each[system.name] = _hold_many(bench, case, Contender(system.name, server, system.call), count)
         except Unavailable as error:
             bench.leave_out(system, error)
-    if US not in each:
-        return [Row(**row, why=_absence(bench, US))]
-    return [Row(**row, figure=each[US], why=bench.failures.get((case, US), ""))]
+    if OURS not in each:
+        return [row(why=_absence(bench, OURS))]
+    return [row(figure=each[OURS], why=bench.failures.get((case, OURS), ""))]
 
 
 def _hold_many(bench, case, contender, count):
@@ -155,9 +159,9 @@ def _hold_many(bench, case, contender, count):
         time.sleep(0.02)
     figures = bench.finish_load(load)
     if figures.failures or held < count:
-        bench.failures[case, contender.label] = (
-            f"{figures.failures} failed ({figures.failure}), {held} reached the provider"
-        )
+        why = f" ({figures.failure})" if figures.failure else ""
+        what = f"{figures.failures} failed{why}, {held:,} at once at the provider"
+        bench.failures[case, contender.label] = what
     each = (peak - idle) / count / 1024
     words = (
         f"{each:.1f} KiB each ({idle / 2**20:.0f} MiB idle, {peak / 2**20:.0f} MiB at most), {held:,} at the provider"
@@ -172,7 +176,7 @@ def neighbour(bench):
     """A slow provider with many in flight, beside a fast one."""
     case = f"a slow provider with {_NEIGHBOURS} in flight"
     rows = []
-    for contender in bench.contenders(with_direct=False):
+    for contender in bench.contenders([], with_direct=False):
         alone, beside = [], []
         for _ in range(bench.plan.rounds):
             alone.append(_pace(bench, contender))
@@ -193,7 +197,7 @@ def neighbour(bench):
         )
         bench.raw.append((case, contender.label, words))
         bench.say(f"  {contender.label}: {words}")
-        if contender.label == US:
+        if contender.label == OURS:
             rows = [
                 Row(
                     case=case,
@@ -201,12 +205,12 @@ def neighbour(bench):
                     goal=goal,
                     at_most=True,
                     figure=median(getattr(b, name) / getattr(a, name) for a, b in zip(alone, beside, strict=True)),
-                    why=bench.failures.get((case, US), ""),
+                    why=bench.failures.get((case, OURS), ""),
                 )
                 # A tenth and a half are what two runs of the same thing differ by on a shared machine.
                 for name, goal in (("p50", 1.1), ("p99", 1.5))
             ]
-    return rows or [Row(case=case, measure="the fast one's p50", goal=1.1, at_most=True, why=_absence(bench, US))]
+    return rows or [Row(case=case, measure="the fast one's p50", goal=1.1, at_most=True, why=_absence(bench, OURS))]
 
 
 def _pace(bench, contender):
@@ -217,7 +221,7 @@ def start(bench):
     """From the command to the first picture."""
     case = "start to first answer"
     middles = {}
-    for system in list(bench.systems):
+    for system in bench.taking_part([]):
         # What needs ten seconds is known well enough after two.
         runs = bench.plan.cold_starts if system.start_seconds < 60 else min(2, bench.plan.cold_starts)
         try:
@@ -228,8 +232,8 @@ def start(bench):
         words = f"{middles[system.name]:.2f} s, median of {runs}"
         bench.raw.append((case, system.name, words))
         bench.say(f"  {system.name}: {words}")
-    why = "" if US in middles else _absence(bench, US)
-    return [Row(case=case, measure="time", goal=1.5, unit="s", at_most=True, figure=middles.get(US), why=why)]
+    why = "" if OURS in middles else _absence(bench, OURS)
+    return [Row(case=case, measure="time", goal=1.5, unit="s", at_most=True, figure=middles.get(OURS), why=why)]
 
 
 def _first_answer(bench, system):

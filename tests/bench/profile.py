@@ -6,6 +6,7 @@ from collections import Counter
 
 from tests.bench import processes
 from tests.bench.runner import Contender
+from tests.bench.systems import OURS
 
 _SECONDS = 8
 _SHOWN = 25
@@ -19,7 +20,7 @@ def profile(bench):
         return
     home = processes.ROOT / "build" / "bench"
     home.mkdir(parents=True, exist_ok=True)
-    (system,) = (system for system in bench.systems if system.name == "Beamsplitter")
+    (system,) = (system for system in bench.systems if system.name == OURS)
     with bench.started(system) as server:
         for form, name in (("raw", "profile.txt"), ("flamegraph", "profile.svg")):
             contender = Contender(system.name, server, system.call)
@@ -40,6 +41,6 @@ def profile(bench):
         stack, _, count = line.rpartition(" ")
         own[stack.rpartition(";")[2]] += int(count)
     total = sum(own.values())
-    for frame, count in own.most_common(_SHOWN):
-        bench.say(f"{count / total:6.1%}  {frame}")
+    for frame, samples in own.most_common(_SHOWN):
+        bench.say(f"{samples / total:6.1%}  {frame}")
     bench.say("build/bench/profile.svg has the flame graph, build/bench/profile.txt the stacks")

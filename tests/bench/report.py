@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -40,9 +41,7 @@ def page(rows, bench):
         ),
     ]
     systems = [(system.name, system.version, system.features) for system in bench.systems]
-    left_out = [
-        f"- {name} was left out: {why.replace(str(processes.ROOT), '.')}" for name, why in bench.missing.items()
-    ]
+    left_out = [f"- {name} was left out: {_without_paths(why)}" for name, why in bench.missing.items()]
     return "\n".join(
         [
             "# Benchmarks",
@@ -88,6 +87,10 @@ def _number(value):
 def _markdown(head, rows):
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+def _without_paths(text):
+    return re.sub(r"(/[\w.@+-]+){2,}", lambda path: Path(path[0]).name, text)
 
 
 def _processor():

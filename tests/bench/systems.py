@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from tests.bench import peers, pictures, processes
 
+OURS = "Beamsplitter"
 KEY = "test-upstream-key-not-real"
 GENERATIONS = "/v1/images/generations"
 
@@ -95,7 +95,7 @@ def beamsplitter(upstream, folder):
         # JSON is YAML; `bench` is the plain case.
         (configs / f"{_stored(kind)}.yaml").write_text(json.dumps(fallback(upstream, kind), indent=2))
     return System(
-        name="Beamsplitter",
+        name=OURS,
         command=lambda port: (
             [sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", port, "--configs", configs]
         ),
@@ -177,7 +177,7 @@ def litellm(upstream, folder):
 
 def all_systems(upstream, folder, *, with_peers):
     """Return the systems that can be had here, and why the others cannot."""
-    makers = {"Beamsplitter": partial(beamsplitter, upstream, folder), "bare": partial(bare, upstream)}
+    makers = {OURS: partial(beamsplitter, upstream, folder), "bare": partial(bare, upstream)}
     if with_peers:
         makers |= {"Portkey": partial(portkey, upstream), "LiteLLM": partial(litellm, upstream, folder)}
     found, missing = [], {} if with_peers else dict.fromkeys(("Portkey", "LiteLLM"), "left out by --no-peers")
@@ -209,6 +209,6 @@ def _inline(upstream, kind):
     return Call(headers={"x-portkey-config": config})
 
 
-def tail(path: Path, lines=4):
+def tail(path, lines=4):
     """Return the last lines a server wrote, for a message about its failure."""
     return " | ".join(path.read_text(errors="replace").strip().splitlines()[-lines:]) or "it wrote nothing"

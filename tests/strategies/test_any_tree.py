@@ -132,7 +132,7 @@ def planned(rng):
 
 
 def shape_of(rng, leaves, depth):
-    kind = rng.choice(KINDS) if 1 < depth < DEPTH else "leaf" if depth == 1 else "fallback"
+    kind = rng.choice({DEPTH: ("fallback",), 1: ("leaf",)}.get(depth, KINDS))
     if kind == "leaf":
         return rng.randrange(leaves)
     if kind == "deadline":

@@ -1,0 +1,114 @@
+"""`beamsplitter serve`: the server."""
+
+import asyncio
+import dataclasses
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import orjson
+
+from gateway import server
+from gateway.app import build
+from gateway.config.watch import Configs, LiveConfigs, NoConfigs
+from gateway.http.guard import App
+from gateway.settings import InvalidSetting, Settings, read
+
+_UNUSABLE = 2
+_BAD_CONFIGS = 78
+"""The exit code for configuration errors that supervisors know from sysexits."""
+
+
+def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give the command a flag for every setting."""
+    for setting in reversed(dataclasses.fields(Settings)):
+        name = f"--{setting.name.replace('_', '-')}"
+        text = setting.metadata["help"]
+        if setting.default not in ("", (), False):
+            text += f"  [default: {setting.default}]"
+        option = (
+            click.option(name, setting.name, is_flag=True, default=None, help=text)
+            if isinstance(setting.default, bool)
+            else click.option(name, setting.name, default=None, help=text)
+        )
+        command = option(command)
+    return command
+
+
+@click.command()
+@_setting_options
+@click.option("--print-settings", is_flag=True, help="Print the settings in effect, and stop.")
+def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one for each setting
+    """Serve the gateway.
+
+    Every setting can also be given as a variable, BEAMSPLITTER_PORT for --port, or under `server:` in gateway.yaml;
+    the flag wins, then the variable, then the file.
+    """
+    try:
+        path = read(flags, os.environ, {}).configs
+        _log_to_stderr(read(flags, os.environ, {}).log_level)
+        live: Configs = LiveConfigs(path, os.environ) if path else NoConfigs()
+        settings = read(flags, os.environ, live.snapshot.gateway.server)
+    except InvalidSetting as invalid:
+        raise click.UsageError(str(invalid)) from None
+    if print_settings:
+        click.echo(orjson.dumps(dataclasses.asdict(settings), option=orjson.OPT_INDENT_2))
+        return
+    _refuse_to_start_badly(settings, live)
+    sys.exit(
+        server.run(
+            lambda: _application(settings, live),
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            on_bound=lambda port: _greet(settings, live, port),
+            drain_seconds=settings.drain_seconds,
+        )
+    )
+
+
+def _application(settings: Settings, live: Configs) -> tuple[App, asyncio.Event]:
+    application, gateway = build(settings, live)
+    return application, gateway.stopping
+
+
+def _refuse_to_start_badly(settings: Settings, live: Configs) -> None:
+    if live.fatal:
+        click.echo(f"The configs in {live.path} cannot be served; correct them, or see `beamsplitter check`.", err=True)
+        sys.exit(_BAD_CONFIGS)
+    default = settings.default_config
+    if default and default not in live.snapshot.configs:
+        raise click.UsageError(f"default_config: no config is called {default!r} in {live.path}.")
+    if not (server.is_loopback(settings.host) or live.snapshot.gateway.api_keys or settings.open):
+        click.echo(
+            f"Refusing to listen on {settings.host}: without any API key everybody who reaches it could use your "
+            "providers' keys. Add api_keys to gateway.yaml, listen on 127.0.0.1, or say --open.",
+            err=True,
+        )
+        sys.exit(_UNUSABLE)
+
+
+def _greet(settings: Settings, live: Configs, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{port}"
+    count = len(live.snapshot.configs)
+    click.echo(f"Beamsplitter is serving on {url} ({count} config{'' if count == 1 else 's'})")
+    default = settings.default_config or live.snapshot.gateway.default_config
+    model = "" if default else ', "model": "sandbox/sandbox"'
+    decode = "import base64,json,sys; sys.stdout.buffer.write(base64.b64decode(json.load(sys.stdin)['data'][0]['b64_json']))"
+    click.echo(
+        "Try it:\n"
+        f"  curl -s {url}/v1/images/generations -H 'content-type: application/json' \\\n"
+        f"""    -d '{{"prompt": "an otter reading a map"{model}}}' | python3 -c "{decode}" > otter.png"""
+    )
+    sys.stdout.flush()
+
+
+def _log_to_stderr(level: str) -> None:
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise InvalidSetting(f"log_level: expected debug, info, warning or error, got {level!r}")
+    logging.basicConfig(level=number, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)

@@ -1,0 +1,138 @@
+"""One request and its answer: Hypercorn's stream, whose answer leaves in one write and always has the envelope."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import h11
+from hypercorn.protocol.events import Body, EndBody, StreamClosed
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.h11 import STREAM_ID
+from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
+from hypercorn.utils import suppress_body
+
+from gateway.http.head import body_parts, end_parts, head
+from gateway.http.inbox import Inbox
+from gateway.http.refusal import refusal
+
+if TYPE_CHECKING:
+    from gateway.http.protocol import Http1
+
+_log = logging.getLogger("gateway.server")
+
+_IN_CLEAR = False
+
+
+class Stream(HTTPStream):
+    """One request and its answer."""
+
+    def __init__(self, protocol: "Http1") -> None:
+        """Answer over `protocol`."""
+        super().__init__(
+            protocol.app,
+            protocol.config,
+            protocol.context,
+            protocol.task_group,
+            _IN_CLEAR,
+            protocol.client,
+            protocol.server,
+            protocol.stream_send,
+            STREAM_ID,
+        )
+        self._protocol = protocol
+        self._inbox = Inbox(protocol.line.transport)
+        self._has_head = False
+
+    def begin(self, request: h11.Request) -> None:
+        """Start the application."""
+        path, _, query = request.target.partition(b"?")
+        protocol = self._protocol
+        scope = {
+            "type": "http",
+            "asgi": {"spec_version": "2.3", "version": "3.0"},
+            "http_version": request.http_version.decode(),
+            "method": request.method.decode().upper(),
+            "scheme": "http",
+            "path": unquote(path.decode()),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": [(name.lower(), value) for name, value in request.headers.raw_items()],
+            "client": self.client,
+            "server": self.server,
+            "state": protocol.connection_state.copy(),
+            "extensions": {},
+        }
+        self.scope = scope  # type: ignore[assignment]
+        protocol.line.run(self._run(protocol.app, scope))
+
+    async def handle(self, event: StreamEvent) -> None:
+        """Take a part of the request; never waits."""
+        if isinstance(event, Body):
+            self._inbox.feed(bytes(event.data))
+        elif isinstance(event, EndBody):
+            self._inbox.end()
+        elif isinstance(event, StreamClosed):
+            self.closed = True
+            self._inbox.close()
+
+    async def app_send(self, message: Any) -> None:  # noqa: ANN401 - any ASGI message
+        """Take a part of the answer; the head leaves with the first part of the body."""
+        if self.closed:
+            return
+        kind = message["type"]
+        if kind == "http.response.start" and self.state is ASGIHTTPState.REQUEST:
+            self.response = message
+            self.state = ASGIHTTPState.RESPONSE
+        elif kind == "http.response.body" and self.state is ASGIHTTPState.RESPONSE:
+            await self._respond(message.get("body", b""), more=message.get("more_body", False))
+        else:
+            raise RuntimeError(f"an application may not send {kind} in state {self.state}")
+
+    async def _run(self, app: Any, scope: dict[str, Any]) -> None:  # noqa: ANN401
+        try:
+            await app(scope, self._inbox.receive, self.app_send)
+        except asyncio.CancelledError:
+            await self._fail(
+                503, "shutting_down", "The gateway is stopping: send the request again, to another instance."
+            )
+            raise
+        except Exception:  # noqa: BLE001 - a bug in one request must not end the others of this connection
+            _log.exception("The application failed")
+        finally:
+            await self._fail(500, "internal_error", "The gateway failed; its log says why.")
+
+    async def _fail(self, status: int, code: str, message: str) -> None:
+        """End an answer that the application did not end."""
+        if self.closed:
+            return
+        if self._has_head:
+            await self.send(StreamClosed(stream_id=STREAM_ID))
+            return
+        headers, body = refusal(status, code, message)
+        self.response = {"type": "http.response.start", "status": status, "headers": headers}
+        await self._respond(body, more=False)
+
+    async def _respond(self, body: bytes, *, more: bool) -> None:
+        protocol = self._protocol
+        connection = protocol.connection
+        status = self.response["status"]
+        parts = []
+        if not self._has_head:
+            headers = list(self.response["headers"])
+            if (
+                protocol.context.terminated.is_set()
+                or protocol.keep_alive_requests >= self.config.keep_alive_max_requests
+            ):
+                headers.append((b"connection", b"close"))
+            parts.append(head(connection, status, headers))
+            self._has_head = True
+        if body and not suppress_body(self.scope["method"], status):
+            parts += body_parts(connection, body)
+        if not more:
+            parts += end_parts(connection)
+        await protocol.respond(parts)
+        if not more:
+            self.state = ASGIHTTPState.CLOSED
+            await self.send(StreamClosed(stream_id=STREAM_ID))
