@@ -96,10 +96,10 @@ class _Walk:
             told, failures, child_worst = self.node(child)
             children.append(told)
             worst = worst.then(child_worst)
-            passed = [failure for failure in failures if rule.falls_through(failure)]
-            if not passed:
+            ending = [failure for failure in failures if not rule.falls_through(failure)]
+            if len(ending) == len(failures):
                 stopped = f"{child.name or child.path} {_why_it_ends(failures)}"
-            final.extend(failure for failure in failures if child is spec.children[-1] or failure not in passed)
+            final.extend(failures if child is spec.children[-1] else ending)
         told = _inner(spec, "fallback", children)
         if spec.on_status_codes is not None:
             told["on_status_codes"] = sorted(spec.on_status_codes)
@@ -180,38 +180,40 @@ class _Walk:
         told["model"] = params.get("model")
         told["adaptations"] = [str(adaptation) for adaptation in prepared.adaptations]
         step = first_send(leaf, prepared.request)
+        status = next((self._assume[key] for key in (spec.name or "", spec.path) if key in self._assume), None)
+        told["assumed"] = status
         if isinstance(step, Failure):
             told["problem"] = _problem(step)
-            return told, (step,), Worst(attempts=1 + self._retries(spec, step))
-        told["send"] = step
+            if status is None or not step.reached:
+                return told, (self._certain(spec, step),), Worst(attempts=1 + _retries(spec, step))
+        else:
+            told["send"] = step
         row = find(spec.provider, params.get("model"), spec.options)
         prices = None if row is None else range_(row, params)
         told["price_usd"] = None if prices is None else list(prices)
-        status, failures = self._assumed(spec)
-        told["assumed"] = status
-        return told, failures, worst_of(spec, math.nan if prices is None else prices[1])
+        return told, self._failures(spec, status), worst_of(spec, math.nan if prices is None else prices[1])
 
-    def _assumed(self, spec: TargetSpec) -> tuple[int | None, _Failures]:
-        """Return the status that a target is taken to answer with, if any, and how it may fail then."""
-        status = next(
-            (self._assume[key] for key in (spec.name, spec.path) if key is not None and key in self._assume), None
-        )
+    def _failures(self, spec: TargetSpec, status: int | None) -> _Failures:
+        """Return how a target may fail that is taken to answer with the status, if with any."""
         if status is None:
-            return None, tuple(self._judged(failure, spec, failure.billable) for failure in _ANY_FAILURE)
+            spent = self._billed + 1 > BILLING[spec.billing]
+            return tuple(
+                replace(failure, terminal=True) if spent and failure.billable else failure for failure in _ANY_FAILURE
+            )
         if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
-            return status, ()
-        failure = failure_of(Received(status, {}, b""), f"assumed to answer {status}")
-        if failure.billable:
-            self._billed += 1 + self._retries(spec, failure)
-        return status, (self._judged(failure, spec, 0),)
+            return ()
+        return (self._certain(spec, failure_of(Received(status, {}, b""), f"assumed to answer {status}")),)
 
-    def _judged(self, failure: Failure, spec: TargetSpec, more: int) -> Failure:
-        """Mark the failure where the money rule lets nothing follow it."""
-        spent = failure.billable and self._billed + more > BILLING[spec.billing]
-        return replace(failure, terminal=True) if spent else failure
+    def _certain(self, spec: TargetSpec, failure: Failure) -> Failure:
+        """Count what is sure to happen, and mark it where the money rule lets nothing follow it."""
+        if not failure.billable:
+            return failure
+        self._billed += 1 + _retries(spec, failure)
+        return replace(failure, terminal=self._billed > BILLING[spec.billing])
 
-    def _retries(self, spec: TargetSpec, failure: Failure) -> int:
-        return spec.retry.attempts if rule_of(spec).applies(failure) else 0
+
+def _retries(spec: TargetSpec, failure: Failure) -> int:
+    return spec.retry.attempts if rule_of(spec).applies(failure) else 0
 
 
 def _any_failure() -> Iterator[Failure]:

@@ -20,6 +20,7 @@ __all__ = ["CannotBind", "Drain", "Patience", "bind", "is_loopback", "run", "ser
 MakeApp: TypeAlias = Callable[[], tuple[App, asyncio.Event]]
 
 _CANNOT_BIND = 2
+_INTERRUPTED = 130
 _WATCHDOG_SECONDS = 10.0
 
 
@@ -77,8 +78,11 @@ def _work(
         with _signals(stop, drain):
             await serve(app, host="", port=0, stop=stop, sockets=[bound], on_bound=on_bound, drain=drain)
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(main())
+    except KeyboardInterrupt:  # before our handlers were in place
+        return _INTERRUPTED
     return 0
 
 

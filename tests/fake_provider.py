@@ -75,7 +75,7 @@ class FakeOpenAI:
     async def _generations(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         body = json.loads(raw)
-        self.seen.append({"path": request.path, "headers": dict(request.headers), "json": body})
+        self.seen.append({"path": request.path, "headers": {name.lower(): value for name, value in request.headers.items()}, "json": body})
         if request.headers.get("Authorization") != f"Bearer {self.key}" and request.headers.get("api-key") != self.key:
             return _error(401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided")
         if request.content_type != "application/json":

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -69,7 +68,7 @@ class Generations:
         )
         if flag_of(headers, "x-gateway-explain"):
             return 200, [(b"content-type", b"application/json")], self._explain(choice, request)
-        trace_id = trace_id_of(headers) or secrets.token_hex(16)
+        trace_id = trace_id_of(headers) or f"{self._rng.getrandbits(128):032x}"
         route = choice.route
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
         context = Context(journey, started + seconds_allowed(headers, route.deadline))

@@ -100,6 +100,9 @@ class Stream(HTTPStream):
             raise
         except Exception:  # noqa: BLE001 - a bug in one request must not end the others of this connection
             _log.exception("The application failed")
+        else:
+            if not self.closed:
+                _log.error("The application returned without an answer")
         finally:
             await self._fail(500, "internal_error", "The gateway failed; its log says why.")
 

@@ -78,7 +78,7 @@ def _unmeasured(row):
 
 def _flags():
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="about a minute, and rougher")
+    parser.add_argument("--quick", action="store_true", help="little more than a minute, and rougher")
     parser.add_argument("--only", type=_names, metavar="CASE,…", help=f"some of {', '.join(cases.CASES)}")
     parser.add_argument("--no-peers", action="store_true", help="without Portkey and LiteLLM")
     parser.add_argument("--profile", action="store_true", help="only watch Beamsplitter under the small case")

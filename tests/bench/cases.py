@@ -178,8 +178,9 @@ def neighbour(bench):
     rows = []
     for contender in bench.contenders([], with_direct=False):
         alone, beside = [], []
-        for _ in range(bench.plan.rounds):
-            alone.append(_pace(bench, contender))
+        for number in range(bench.plan.rounds):
+            if number % 2 == 0:
+                alone.append(_pace(bench, contender))
             bench.control("hold")
             slow = bench.start_load(contender, "held", mode="once", connections=_NEIGHBOURS, seconds=1.0)
             limit = time.monotonic() + 10
@@ -188,6 +189,8 @@ def neighbour(bench):
             beside.append(_pace(bench, contender))
             held = bench.control("release")["most_held"]
             came = bench.finish_load(slow)
+            if number % 2:
+                alone.append(_pace(bench, contender))
             failed = came.failures + alone[-1].failures + beside[-1].failures
             if failed or held < _NEIGHBOURS:
                 bench.failures[case, contender.label] = f"{failed} failed, {held} were in flight"

@@ -18,6 +18,8 @@ from tests.bench.load import Figures, Orders
 from tests.bench.peers import Unavailable
 from tests.bench.systems import OURS, Call, System, Upstream, direct, tail
 
+_WARM_UP = 3.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -93,6 +95,9 @@ class Bench:
                 except Unavailable as error:
                     self.leave_out(system, error)
                     continue
+                # Node compiles what it has seen often: without this a short run would measure its interpreter.
+                started = Contender(system.name, self._running[system.name], system.call)
+                self.finish_load(self.start_load(started, "small", seconds=_WARM_UP))
             server = self._running[system.name]
             found.append(Contender(system.name, server, system.call))
             if with_inline and system.inline:
@@ -198,7 +203,7 @@ class Bench:
         """Measure the contenders in turns, another first in each round; return the figures of each round by label."""
         figures: dict[str, list[Figures]] = {contender.label: [] for contender in contenders}
         for contender in contenders:
-            self.finish_load(self.start_load(contender, kind, seconds=self.plan.seconds, **orders))
+            self.finish_load(self.start_load(contender, kind, seconds=min(1.0, self.plan.seconds), **orders))
         for number in range(self.plan.rounds):
             first = number % len(contenders)
             for contender in contenders[first:] + contenders[:first]:

@@ -103,7 +103,7 @@ def beamsplitter(upstream, folder):
         inline=lambda kind: _inline(upstream, kind),
         ready="/readyz",
         version=_versions("hypercorn", "aiohttp"),
-        features="everything at its default: stored fallback config, retry, picture verification, logs, metrics",
+        features="everything at its default, with a stored fallback config and retry",
     )
 
 

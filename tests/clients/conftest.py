@@ -56,3 +56,17 @@ def plain_gateway(provider, tmp_path_factory):
     (folder / "stored.yaml").write_text(STORED)
     with serving(folder, env={"PROVIDER_KEY": KEY}) as running:
         yield running
+
+
+@pytest.fixture
+def closing():
+    """Close what a test made."""
+    made = []
+
+    def remember(client):
+        made.append(client)
+        return client
+
+    yield remember
+    for client in made:
+        client.close()

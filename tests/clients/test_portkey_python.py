@@ -2,29 +2,34 @@
 
 import base64
 
+import portkey_ai
 import pytest
 
 from tests.fake_provider import KEY
 
-portkey_ai = pytest.importorskip("portkey_ai")
 
+@pytest.fixture
+def client(closing):
+    def make(gateway, **options):
+        made = portkey_ai.Portkey(
+            base_url=f"{gateway.url}/v1", api_key="test-portkey-key-not-real", max_retries=0, **options
+        )
+        closing(made.openai_client)
+        return closing(made)
 
-def client(gateway, **options):
-    return portkey_ai.Portkey(
-        base_url=f"{gateway.url}/v1", api_key="test-portkey-key-not-real", max_retries=0, **options
-    )
+    return make
 
 
 def assert_painted(answer):
     assert base64.b64decode(answer.data[0].b64_json).startswith(b"\x89PNG")
 
 
-def test_generates_by_a_stored_id(gateway, seen):
+def test_generates_by_a_stored_id(client, gateway, seen):
     assert_painted(client(gateway, config="stored").images.generate(model="gpt-image-2", prompt="an otter"))
     assert len(seen.seen) == 2
 
 
-def test_generates_by_an_inline_config(plain_gateway, seen):
+def test_generates_by_an_inline_config(client, plain_gateway, seen):
     config = {
         "strategy": {"mode": "fallback"},
         "targets": [
@@ -36,12 +41,12 @@ def test_generates_by_an_inline_config(plain_gateway, seen):
     assert [body["model"] for body in seen.bodies] == ["status:500", "gpt-image-2"]
 
 
-def test_generates_by_a_virtual_key(plain_gateway, seen):
+def test_generates_by_a_virtual_key(client, plain_gateway, seen):
     answer = client(plain_gateway, virtual_key="images-team").images.generate(model="gpt-image-2", prompt="an otter")
     assert_painted(answer)
 
 
-def test_generates_by_a_provider_and_the_callers_own_key(plain_gateway, seen):
+def test_generates_by_a_provider_and_the_callers_own_key(client, plain_gateway, seen):
     answer = client(
         plain_gateway, provider="openai", Authorization=f"Bearer {KEY}", custom_host=seen.url
     ).images.generate(model="gpt-image-2", prompt="an otter")
@@ -49,25 +54,30 @@ def test_generates_by_a_provider_and_the_callers_own_key(plain_gateway, seen):
     assert seen.seen[0]["headers"]["authorization"] == f"Bearer {KEY}"
 
 
-def test_generates_by_a_provider_slug(plain_gateway, seen):
+def test_generates_by_a_provider_slug(client, plain_gateway, seen):
     answer = client(plain_gateway, provider="@images-team").images.generate(model="gpt-image-2", prompt="an otter")
     assert_painted(answer)
 
 
-def test_generates_by_a_model_name_alone(plain_gateway, seen):
+def test_generates_by_a_model_name_alone(client, plain_gateway, seen):
     answer = client(plain_gateway).images.generate(model="@images-team/gpt-image-2", prompt="an otter")
     assert_painted(answer)
     assert seen.bodies[0]["model"] == "gpt-image-2"
 
 
-def test_trace_id_and_metadata_travel(plain_gateway, seen):
-    raw = client(
-        plain_gateway, virtual_key="images-team", trace_id="trace-1", metadata={"_user": "ada", "plan": "paid"}
-    ).images.with_raw_response.generate(model="gpt-image-2", prompt="an otter")
-    assert raw.headers["x-portkey-trace-id"] == "trace-1"
+def test_trace_id_and_metadata_travel(client, plain_gateway, seen):
+    config = {
+        "strategy": {"mode": "conditional", "conditions": [{"query": {"metadata.plan": "paid"}, "then": "team"}]},
+        "targets": [{"name": "team", "virtual_key": "images-team"}],
+    }
+    answer = client(
+        plain_gateway, config=config, trace_id="trace-1", metadata={"_user": "ada", "plan": "paid"}
+    ).images.generate(model="gpt-image-2", prompt="an otter")
+    assert answer.get_headers()["trace-id"] == "trace-1"
 
 
-def test_with_options_changes_the_config_of_one_call(plain_gateway, seen):
-    changed = client(plain_gateway, virtual_key="images-team").with_options(config="stored")
+def test_with_options_changes_the_config_of_one_call(client, closing, plain_gateway, seen):
+    changed = closing(client(plain_gateway, virtual_key="images-team").with_options(config="stored"))
+    closing(changed.openai_client)
     assert_painted(changed.images.generate(model="gpt-image-2", prompt="an otter"))
     assert [body["model"] for body in seen.bodies] == ["status:503", "gpt-image-2"]

@@ -34,6 +34,7 @@ async def port():
 
 
 GET = request()
+CHUNKED = request(b"/", b"Transfer-Encoding: chunked", method=b"POST")
 REFUSED = {
     "no Host": (request(host=None), 400, "bad_host"),
     "no Host in HTTP/1.0": (request(host=None, version=b"1.0"), 400, "bad_host"),
@@ -160,9 +161,7 @@ async def test_unannounced_body_is_cut_at_the_cap(port):
 
 async def test_body_of_exactly_the_cap_in_tiny_chunks(port):
     async with connect(port) as client:
-        await client.send(
-            request(b"/", b"Transfer-Encoding: chunked", method=b"POST") + b"1\r\nx\r\n" * CAP + b"0\r\n\r\n"
-        )
+        await client.send(CHUNKED + b"1\r\nx\r\n" * CAP + b"0\r\n\r\n")
         assert (await client.answer()).body == b"x" * CAP
 
 
@@ -185,7 +184,7 @@ async def test_body_in_pieces_within_the_time(port):
 
 async def test_broken_chunk_ends_the_request(port):
     async with connect(port) as client:
-        await client.send(request(b"/", b"Transfer-Encoding: chunked", method=b"POST"), b"zz\r\n")
+        await client.send(CHUNKED, b"zz\r\n")
         assert (await client.answer()).status == 400
         assert await client.closed()
 
