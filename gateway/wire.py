@@ -130,17 +130,8 @@ def failure_of(received: Received, message: str, *, code: str | None = None, par
         cause = Cause.AUTH
     elif status == 429 or (status in (503, 529) and pause is not None):  # noqa: PLR2004 - HTTP's own numbers
         cause = Cause.RATE_LIMITED
-    elif status == 408 or status in (502, 504) or 520 <= status <= 524:  # noqa: PLR2004
-        # A gateway in front of the provider gave up: what stands behind it may have worked on, and billed.
-        return Failure(
-            cause=Cause.PROVIDER_ERROR,
-            message=message,
-            status=status,
-            may_be_billed=True,
-            retry_after=pause,
-            provider_code=code,
-            param=param,
-        )
+    elif status == 408:  # noqa: PLR2004
+        cause = Cause.TIMEOUT
     elif status in _REDIRECTS:
         return Failure(
             cause=Cause.PROVIDER_ERROR,
