@@ -32,8 +32,8 @@ check: .venv/.test ## the fast part: format, lint, types, import contracts, unit
 	$(STATIC)
 	$(call step,unit tests,pytest $(addprefix --ignore=,$(SLOW)) $(PYTEST_ARGS))
 
-bench: .venv/.test ## measure the gateway against the wall (tests/bench)
-	$(BIN)/python -m tests.bench
+bench: .venv/.test ## measure beside a bare pass-through, Portkey and LiteLLM; writes docs/benchmarks.md (ARGS=--quick)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 lock: ## renew requirements*.lock from pyproject.toml (needs Python 3.11, the oldest we support)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
