@@ -31,7 +31,10 @@ _DNS_SECONDS = 30
 _BUFFER_BYTES = 1 << 18
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
 _UNSAFE = re.compile(r"[\r\n\0]")
-_INTERIM = range(100, 200)
+_INTERIM = frozenset(range(100, 200)) - {101}
+"""What comes before an answer; 101 is none, as after it no HTTP follows."""
+_MOST_SPOILT = 64
+"""Kept connections in a row that may turn out to be unfit for another request."""
 
 
 class Transport:
@@ -68,9 +71,7 @@ class Transport:
         """Send one request and read its whole answer; what goes wrong on the way is a failure with a cause."""
         try:
             head = _head(method, url, headers, 0 if body is None else len(body))
-            connection = await self._connectors[trusted].connect(
-                cast("aiohttp.ClientRequest", _origin(url.origin())), [], _TIMEOUT
-            )
+            connection = await self._connect(url, trusted=trusted)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exception:
             return failure_of_exception(exception, sent=False)
         received: Received | Failure | None = None
@@ -84,6 +85,17 @@ class Transport:
             else:
                 connection.close()  # cancelled or failed: whatever still comes belongs to nobody
         return received
+
+    async def _connect(self, url: URL, *, trusted: bool) -> Connection:
+        """Return a connection on which nothing has come yet: what a provider sends unasked must answer nobody."""
+        connector = self._connectors[trusted]
+        origin = cast("aiohttp.ClientRequest", _origin(url.origin()))
+        for _ in range(_MOST_SPOILT):
+            connection = await connector.connect(origin, [], _TIMEOUT)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+        raise aiohttp.ClientConnectionError("the provider speaks before it is asked")
 
     async def _converse(self, connection: Connection, request: bytes, attempt: Try) -> Received | Failure:
         protocol = connection.protocol
@@ -108,24 +120,26 @@ class Transport:
 
     async def _read(self, payload: StreamReader) -> bytes | Failure:
         if payload.is_eof() and payload.exception() is None:
-            return payload.read_nowait()
+            whole = payload.read_nowait()
+            return whole if len(whole) <= self._max_response_bytes else self._too_large()
         chunks: list[bytes] = []
         size = 0
-        while True:
-            stall = asyncio.timeout(_STALL_SECONDS)
-            try:
-                async with stall:
-                    chunk = await payload.readany()
-            except TimeoutError:
-                if not stall.expired():
-                    raise
-                return _incomplete(f"the provider's answer stood still for {_STALL_SECONDS:.0f} s", None)
-            if not chunk:
-                return b"".join(chunks)
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > self._max_response_bytes:
-                return self._too_large()
+        time_of = asyncio.get_running_loop().time
+        stall = asyncio.timeout(_STALL_SECONDS)
+        try:
+            async with stall:
+                while not payload.at_eof():
+                    chunk, _ = await payload.readchunk()  # as it came: `read` and `readany` would copy it once more
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > self._max_response_bytes:
+                        return self._too_large()
+                    stall.reschedule(time_of() + _STALL_SECONDS)
+        except TimeoutError:
+            if not stall.expired():
+                raise
+            return _incomplete(f"the provider's answer stood still for {_STALL_SECONDS:.0f} s", None)
+        return b"".join(chunks)
 
     def _too_large(self) -> Failure:
         return _incomplete(

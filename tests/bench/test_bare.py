@@ -40,7 +40,7 @@ async def test_the_bare_app_passes_body_key_and_answer_through():
     application = app("http://provider.test", "http://provider.test")
     seen = {}
 
-    def provider(url, **request):
+    def provider(_, **request):
         seen.update(request)
         return CallbackResult(status=429, body=b'{"error": {}}', response_class=ANSWER)
 

@@ -329,10 +329,10 @@ class _Line:
         await self.send(200, SAYINGS[what])
 
     async def _raw(self, seen, what):
-        """Answer with bytes that are not HTTP as it should be."""
+        """Answer with bytes that are not HTTP as it should be, and wait for what that leads to."""
         self.writer.write(RAW[what])
         await self.writer.drain()
-        return False
+        await self.watched(seen, 60)
 
 
 def _error(code, message):

@@ -56,25 +56,25 @@ FAULTS = {
     "status:403": AUTH,
     "status:404": Told(404, "invalid_request", 0, None, "invalid"),
     "status:405": Told(502, "upstream_error", 0, "false", "invalid"),
-    "status:408": Told(408, "upstream_error", 1, "false", "provider_error"),
+    "status:408": Told(408, "timeout_error", 1, "false", "timeout"),
     "status:409": Told(409, "invalid_request", 0, None, "invalid"),
     "status:413": Told(413, "invalid_request", 0, None, "invalid"),
     "status:415": Told(415, "invalid_request", 0, None, "invalid"),
     "status:422": Told(422, "invalid_request", 0, None, "invalid"),
     "status:429": Told(429, "upstream_rate_limited", 0, None, "rate_limited"),
     "status:500": Told(500, "upstream_error", 0, None, "provider_error"),
-    "status:502": Told(502, "upstream_error", 1, "false", "provider_error"),
+    "status:502": Told(502, "upstream_error", 0, "false", "provider_error"),
     "status:503": Told(503, "upstream_error", 0, None, "provider_error"),
     "status:503:7": Told(503, "upstream_rate_limited", 0, None, "rate_limited"),
-    "status:504": Told(504, "upstream_error", 1, "false", "provider_error"),
+    "status:504": Told(504, "upstream_error", 0, "false", "provider_error"),
     "status:529:7": Told(529, "upstream_rate_limited", 0, None, "rate_limited"),
     **dict.fromkeys(
         ("says:no data", "says:null data", "says:empty object", "says:null picture", "says:empty picture"), EMPTY
     ),
     **dict.fromkeys(
-        ("says:no base64", "says:broken picture", "says:html picture", "says:huge picture", "says:bad link"), EMPTY
+        ("says:no base64", "says:not UTF-8", "says:broken picture", "says:html picture", "says:huge picture", "says:bad link"), EMPTY
     ),
-    **{f"says:{what}": ODD for what in ("html", "nothing", "list", "number", "text", "deep", "not UTF-8", "null")},
+    **{f"says:{what}": ODD for what in ("html", "nothing", "list", "number", "text", "deep", "null")},
     "says:error in a 200": ODD,
     **{f"raw:{what}": CUT for what in RAW},
     "raw:two lengths": CUT,
@@ -237,11 +237,10 @@ def test_a_kept_connection_that_dies_under_a_request_may_have_been_billed(gatewa
 
 @pytest.mark.parametrize("pause", ["0", "0.05"])
 def test_an_answer_that_nobody_asked_for_reaches_nobody(gateway, provider, pause):
-    assert ask(gateway, config=target(provider, f"two-answers:{pause}")).body == GOOD
-    time.sleep(0.15)
-    got = ask(gateway, config=target(provider, "good"))
-    assert (got.status, got.body) == (200, GOOD)
-    assert provider.connects == 2
+    for _ in range(3):
+        assert ask(gateway, config=target(provider, f"two-answers:{pause}")).body == GOOD
+        time.sleep(0.15)
+        assert ask(gateway, config=target(provider, "good")).body == GOOD
 
 
 def test_never_a_part_of_a_picture(gateway, provider):

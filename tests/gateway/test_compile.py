@@ -36,7 +36,7 @@ class Scripted:
     script: list = field(default_factory=list)
     given: list = field(default_factory=list)
 
-    async def __call__(self, request, context, /):
+    async def __call__(self, _request, context, /):
         self.given.append(context.remaining())
         return self.script.pop(0) if self.script else Success(self.spec.path)
 
