@@ -96,6 +96,7 @@ def build(settings: Settings, live: Configs) -> tuple[ASGI, Gateway]:
         exception_handlers={HTTPException: _refused},
         lifespan=gateway.lifespan,
     )
+    slow.router.redirect_slashes = False  # a redirect would be built from the caller's Host, and has no envelope
     hot = {("POST", path): generations for path in _GENERATIONS}
     return Guard(_shortcut(hot, slow), cap=lambda _: settings.max_json_bytes), gateway
 
@@ -132,10 +133,12 @@ def _readyz(gateway: Gateway) -> Callable[[Request], Awaitable[Response]]:
 async def _refused(request: Request, refused: Exception) -> Response:
     status = refused.status_code if isinstance(refused, HTTPException) else 500
     method, path = request.method, request.scope["path"][:200]
+    headers = refused.headers if isinstance(refused, HTTPException) else None
     if status == 405:  # noqa: PLR2004
-        message, code = f"{method} is not answered at {path}; send a POST.", "method_not_allowed"
+        allowed = (headers or {}).get("Allow", "POST")
+        message, code = f"{method} is not answered at {path}; send {allowed}.", "method_not_allowed"
     else:
         message = f"There is nothing at {path}. Pictures are made by POST {_GENERATIONS[0]}."
         code = "unknown_url"
     body = reply.envelope(message, type_="invalid_request_error", code=code)
-    return Response(body, status_code=status, media_type="application/json")
+    return Response(body, status_code=status, headers=headers, media_type="application/json")

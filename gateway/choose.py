@@ -23,6 +23,9 @@ from gateway.secret import Secret
 from gateway.wire import MissingField
 
 _REMEMBERED = 1024
+_REMEMBERED_TARGETS = 16_384
+"""Some 30 MB: a caller that sends large configs, all different, gets no more of the memory than that."""
+
 _CONFIG = "x-portkey-config"
 _CUSTOM_HOST, _FORWARD, _TIMEOUT = (
     "x-portkey-custom-host",
@@ -67,6 +70,7 @@ class Chooser:
             id_: compile_config(spec, make_leaf) for id_, spec in snapshot.configs.items()
         }
         self._remembered: OrderedDict[tuple[str | None, ...], tuple[Route, bool]] = OrderedDict()
+        self._targets = 0
 
     def choose(self, headers: Mapping[str, str], model: str | None) -> Choice:
         """Return the route for a request; raises the `GatewayError` that says what is missing."""
@@ -97,8 +101,10 @@ class Chooser:
         known = self._remembered.get(key)
         if known is None:
             known = self._remembered[key] = self._compile(headers, config, model)
-            if len(self._remembered) > _REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._targets += len(known[0].targets)
+            while len(self._remembered) > _REMEMBERED or self._targets > _REMEMBERED_TARGETS:
+                _, (forgotten, _) = self._remembered.popitem(last=False)
+                self._targets -= len(forgotten.targets)
         else:
             self._remembered.move_to_end(key)
         return known
@@ -124,7 +130,7 @@ class Chooser:
         """Return the config that the request brings along, or the one that its headers or its model describe."""
         document = Document(data={}) if config is None else self._read(config)
         named = None
-        if needs_target(document):
+        if needs_target(document) and "strategy" not in document.data:  # what lacks its targets is told so by `parse`
             named = named_target(headers, model, document.data, self._virtual_keys)
             document = Document(data={**document.data, **named.fields})
         try:

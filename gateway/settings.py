@@ -10,13 +10,23 @@ PREFIX = "BEAMSPLITTER_"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 
+# Kubernetes writes BEAMSPLITTER_PORT=tcp://10.0.0.1:80 into every container beside a service called `beamsplitter`.
+_FOREIGN = "tcp://"
+
 
 class InvalidSetting(Exception):
     """A setting that cannot be used; says which spelling it came from and what it takes."""
 
 
-def _setting(default: Any, what: str, *, low: float | None = None, high: float | None = None) -> Any:  # noqa: ANN401
-    return field(default=default, metadata={"help": what, "low": low, "high": high})
+def _setting(
+    default: Any,  # noqa: ANN401 - of any type
+    what: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:  # noqa: ANN401 - a field, which stands for its value
+    return field(default=default, metadata={"help": what, "low": low, "high": high, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +38,14 @@ class Settings:
     configs: str = _setting("", "Folder of gateway configs, or one file.")
     workers: int = _setting(1, "Number of worker processes.", low=1, high=64)
     default_config: str = _setting("", "Id of the config for requests that name none.")
-    open: bool = _setting(False, "Listen beyond loopback although no API key is configured.")
+    open: bool = _setting(False, "Listen beyond loopback although no API key is configured.")  # noqa: FBT003 - its default
     trusted_hosts: tuple[str, ...] = _setting(
         (), "Hosts that a custom host may name although they are private: host, host:port or .suffix."
     )
     max_json_bytes: int = _setting(1 << 20, "Largest JSON request body.", low=1024, high=64 << 20)
     max_response_bytes: int = _setting(96 << 20, "Largest answer taken from a provider.", low=1024, high=1 << 30)
     drain_seconds: float = _setting(190.0, "How long running requests may finish after SIGTERM.", low=0, high=3600)
-    log_level: str = _setting("info", "debug, info, warning or error.")
+    log_level: str = _setting("info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error"))
 
 
 NAMES = tuple(setting.name for setting in dataclasses.fields(Settings))
@@ -49,7 +59,7 @@ def read(flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str
         variable = PREFIX + name.upper()
         if flags.get(name) is not None:
             chosen[name] = _fitted(setting, flags[name], f"--{name.replace('_', '-')}")
-        elif variable in environ:
+        elif variable in environ and not environ[variable].startswith(_FOREIGN):
             chosen[name] = _fitted(setting, environ[variable], variable)
         elif name in file:
             chosen[name] = _fitted(setting, file[name], f"server.{name} in gateway.yaml")
@@ -65,7 +75,10 @@ def _fitted(setting: "dataclasses.Field[Any]", value: Any, source: str) -> Any: 
     low, high = setting.metadata["low"], setting.metadata["high"]
     if low is not None and not low <= fitted <= high:
         raise InvalidSetting(f"{source}: expected a number from {low} to {high}, got {value!r}")
-    return fitted
+    choices = setting.metadata["choices"]
+    if choices and fitted.lower() not in choices:
+        raise InvalidSetting(f"{source}: expected {', '.join(choices[:-1])} or {choices[-1]}, got {value!r}")
+    return fitted.lower() if choices else fitted
 
 
 def _boolean(value: Any) -> bool:  # noqa: ANN401
@@ -77,18 +90,38 @@ def _boolean(value: Any) -> bool:  # noqa: ANN401
     raise ValueError(word)
 
 
+def _text(value: Any) -> str:  # noqa: ANN401
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
 def _words(value: Any) -> tuple[str, ...]:  # noqa: ANN401
-    parts = value.split(",") if isinstance(value, str) else list(value)
-    return tuple(str(part).strip() for part in parts if str(part).strip())
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise TypeError(value)
+    return tuple(word for word in (_text(part).strip() for part in parts) if word)
 
 
 def _whole(value: Any) -> int:  # noqa: ANN401
     if isinstance(value, bool | float):
-        raise ValueError(value)  # noqa: TRY004 - one kind of error for the caller to turn into a sentence
+        raise TypeError(value)
     return int(value)
 
 
-_CONVERSIONS: Mapping[type, Callable[[Any], Any]] = {str: str, int: _whole, float: float, bool: _boolean, tuple: _words}
+def _number(value: Any) -> float:  # noqa: ANN401
+    if isinstance(value, bool):
+        raise TypeError(value)
+    return float(value)
+
+
+_CONVERSIONS: Mapping[type, Callable[[Any], Any]] = {
+    str: _text,
+    int: _whole,
+    float: _number,
+    bool: _boolean,
+    tuple: _words,
+}
 _SPOKEN = {
     str: "text",
     int: "a whole number",

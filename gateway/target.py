@@ -128,7 +128,7 @@ class ImageTarget:
                         flow.close()
                         return given
                 case Wait(seconds):
-                    await asyncio.sleep(seconds)
+                    given = await asyncio.sleep(seconds)
                 case Paint(work):
                     given = await asyncio.to_thread(work)
                 case Draw():

@@ -6,21 +6,26 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
+from rich.text import Text
 from rich.tree import Tree
 
-from gateway.cli.files import folder_of, id_of
-from gateway.compile import compile_config
+from gateway.catalogue import find, malformed, refusal
+from gateway.cli.console import console
+from gateway.cli.files import id_of, is_gateway_file, look
+from gateway.compile import Route, compile_config
 from gateway.config.spec import ConfigSpec, TargetSpec
 from gateway.config.suggest import did_you_mean
 from gateway.explain import explain as explained
 from gateway.images import ImageRequest
 from gateway.providers import PROVIDERS
+from gateway.secret import Secret
 from gateway.target import ImageTarget
 from gateway.transport import Transport
 
+_CALLERS_KEY = Secret("stands-for-the-key-that-the-caller-would-send")
 
-@click.command()
+
+@click.command(short_help="Say where a request would go, and why.")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--request", "written", required=True, metavar="JSON|@FILE", help="The request's body, or @ and a file.")
 @click.option("--metadata", default="{}", metavar="JSON", help="What x-portkey-metadata would say.")
@@ -30,13 +35,31 @@ from gateway.transport import Transport
     metavar="TARGET=STATUS",
     help="Take a target (by name or path) to answer with this status. May be given often, or with commas between.",
 )
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: the whole story, the same as x-gateway-explain answers.",
+)
 def explain(config: Path, written: str, metadata: str, assume: Sequence[str], style: str) -> None:
-    """Walk the tree of CONFIG, a file, with a request in hand. Nothing is sent, nothing is spent."""
+    """Walk the tree of CONFIG, a file, with a request in hand. Nothing is sent, nothing is spent.
+
+    \b
+    For example:
+      beamsplitter explain configs/resilient.yaml --request '{"prompt": "an otter"}' --assume primary=503
+
+    Targets that use their caller's own key are shown as if it had been sent.
+
+    Exits with 0, with 1 when CONFIG has problems or the gateway would refuse the request, with 2 when the arguments
+    cannot be used.
+    """  # noqa: D301 - click keeps the lines below a \b as they are
     spec = _spec(config)
     request = ImageRequest(
         params={name: value for name, value in _object(_read(written), "--request").items() if value is not None},
-        metadata={name: str(value) for name, value in _object(metadata, "--metadata").items()},
+        metadata=_strings(_object(metadata, "--metadata"), "--metadata"),
+        credential=_CALLERS_KEY,
     )
     transport = Transport(max_response_bytes=0, trust_loopback=False)
 
@@ -45,7 +68,9 @@ def explain(config: Path, written: str, metadata: str, assume: Sequence[str], st
 
     route = compile_config(spec, leaf_of)
     names = {name for path, target in route.targets.items() for name in (path, target.name) if name}
-    story = explained(route, request, leaf_of, _assumed(assume, names))
+    assumed = _assumed(assume, names)
+    _refuse_as_the_gateway_would(request, route)
+    story = explained(route, request, leaf_of, assumed)
     if style == "json":
         click.echo(orjson.dumps(story, option=orjson.OPT_INDENT_2))
     else:
@@ -53,87 +78,135 @@ def explain(config: Path, written: str, metadata: str, assume: Sequence[str], st
 
 
 def _spec(config: Path) -> ConfigSpec:
-    snapshot = folder_of(config)
+    looked = look(config)
     if config.is_dir():
         raise click.UsageError(f"{config} is a folder; name one of its files.")
-    id_ = id_of(snapshot, config)
-    if id_ is None:
-        told = [str(problem) for problem in snapshot.problems if problem.file and Path(problem.file) == config]
-        raise click.ClickException("\n".join(told) or f"{config} holds no gateway config.")
-    return snapshot.configs[id_]
+    id_ = id_of(looked.snapshot, config)
+    if id_ is not None:
+        return looked.snapshot.configs[id_]
+    if is_gateway_file(config):
+        raise click.UsageError(f"{config} holds what configs share, not a route; name one of the configs beside it.")
+    raise click.ClickException("this config cannot be used yet.\n" + "\n".join(map(str, looked.problems)))
 
 
-def _read(written: str) -> str:
+def _read(written: str) -> bytes:
     if not written.startswith("@"):
-        return written
+        return written.encode(errors="surrogateescape")
     try:
-        return Path(written[1:]).read_text(encoding="utf-8")
+        return Path(written[1:]).read_bytes()
     except OSError as error:
         raise click.UsageError(f"--request: {written[1:]} cannot be read: {error.strerror}.") from None
 
 
-def _object(text: str, option: str) -> dict[str, Any]:
+def _object(text: bytes | str, option: str) -> dict[str, Any]:
     try:
         decoded = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise click.UsageError(f"{option}: not valid JSON: {str(error).partition(':')[0]}.") from None
+        place = f"{error.msg.partition(':')[0]} at line {error.lineno}, column {error.colno}"
+        raise click.UsageError(f"{option}: this is not valid JSON ({place}). {_EXPECTED[option]}") from None
     if not isinstance(decoded, dict):
-        raise click.UsageError(f'{option}: expected a JSON object, such as {{"prompt": "an otter"}}.')
+        raise click.UsageError(f"{option}: this is JSON, but not an object. {_EXPECTED[option]}")
     return decoded
+
+
+_EXPECTED = {
+    "--request": """Expected such as '{"prompt": "an otter"}', in single quotes, or @request.json.""",
+    "--metadata": """Expected such as '{"plan": "pro"}', in single quotes.""",
+}
+
+
+def _strings(values: Mapping[str, Any], option: str) -> dict[str, str]:
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise click.UsageError(f"{option}: the value of {name!r} has to be a string; put it in quotes.")
+    return dict(values)
 
 
 def _assumed(assume: Sequence[str], names: set[str]) -> dict[str, int]:
     assumed = {}
-    for pair in (part for each in assume for part in each.split(",")):
+    for pair in (part.strip() for each in assume for part in each.split(",")):
         target, _, status = pair.rpartition("=")
-        if not status.isdigit() or not 200 <= int(status) <= 599:  # noqa: PLR2004 - HTTP's own numbers
-            raise click.UsageError(f"--assume {pair}: expected TARGET=STATUS, such as primary=429.")
+        if not status.isdecimal() or not 200 <= int(status) <= 599:  # noqa: PLR2004 - HTTP's own numbers
+            raise click.UsageError(
+                f"--assume {pair}: expected TARGET=STATUS, such as primary=429, with a status from 200 to 599."
+            )
         if target not in names:
-            raise click.UsageError(f"--assume {pair}: no target is called {target}{did_you_mean(target, names)}")
+            known = ", ".join(sorted(names))
+            raise click.UsageError(
+                f"--assume {pair}: no target is called {target}{did_you_mean(target, names)} Its targets: {known}."
+            )
         assumed[target] = int(status)
     return assumed
 
 
+def _refuse_as_the_gateway_would(request: ImageRequest, route: Route) -> None:
+    """Tell what a request is refused for before it comes to any target."""
+    problem = malformed(request.params)
+    if problem is None and not route.renames:
+        rows = (find(target.provider, request.model, target.options) for target in route.targets.values())
+        problem = next(filter(None, (refusal(row, request.params) for row in rows if row is not None)), None)
+    if problem is not None:
+        raise click.ClickException(f"the gateway would refuse this request: {problem.message}")
+
+
 def _print(story: Mapping[str, Any]) -> None:
-    console = Console(soft_wrap=True, highlight=False)
+    out = console()
     config, worst = story["config"], story["worst_case"]
-    console.print(f"[bold]{config['id'] or 'config'}[/] (version {config['version']})", config["description"] or "")
-    console.print(_branch(story["tree"]))
-    cost = "unknown" if worst["cost_usd"] is None else f"${worst['cost_usd']:.4f}"
-    console.print(f"At worst: {worst['attempts']} attempts, {worst['seconds']:g} s, cost {cost}.")
+    heading = Text.assemble((config["id"] or "config", "bold"), f" (version {config['version']})")
+    out.print(heading.append(f" {config['description'] or ''}".rstrip()))
+    out.print(_branch(story["tree"]))
+    attempts = f"{worst['attempts']} attempt{'' if worst['attempts'] == 1 else 's'}"
+    cost = "cost unknown" if worst["cost_usd"] is None else f"cost {_dollars(worst['cost_usd'])}"
+    out.print(f"At worst: {attempts}, {worst['seconds']:g} s, {cost}.")
 
 
 def _branch(node: Mapping[str, Any]) -> Tree:
-    name = f"[bold]{node['name'] or node['path']}[/]"
+    # Always `Text`: names, prompts and messages are other people's words, never this console's markup.
+    name = Text(node["name"] or node["path"], "bold")
+    share = f" ({node['share']:.1%})" if "share" in node else ""
     if not node["reachable"]:
-        return Tree(f"[dim]{name}: not reached, {node['why']}[/]")
-    if node["mode"] != "target":
-        tree = Tree(f"{name} {node['mode']}")
-        for condition in node.get("conditions", ()):
-            truth = {True: "holds", False: "does not hold", None: "not asked"}[condition["holds"]]
-            tree.add(f"if {orjson.dumps(condition['query']).decode()} then {condition['then']}: [italic]{truth}[/]")
-        if "problem" in node:
-            tree.add(f"[red]{node['problem']['message']}[/]")
-        for child in node["children"]:
-            branch = _branch(child)
-            if "share" in child:
-                branch.label = f"{branch.label} ({child['share']:.1%})"
-            tree.add(branch)
+        return Tree(Text.assemble(name, f"{share}: not reached, {node['why']}", style="dim"))
+    tree = Tree(Text.assemble(name, " ", _kind(node), share))
+    if node["mode"] == "target":
+        for line in _about_target(node):
+            tree.add(line)
         return tree
-    tree = Tree(f"{name} {node['provider']} {node.get('model') or ''}".rstrip())
+    for condition in node.get("conditions", ()):
+        truth = {True: "holds", False: "does not hold", None: "not asked"}[condition["holds"]]
+        query = orjson.dumps(condition["query"]).decode()
+        tree.add(Text.assemble(f"if {query} then {condition['then']}: ", (truth, "italic")))
     if "problem" in node:
-        tree.add(f"[red]{node['problem']['cause']}: {node['problem']['message']}[/]")
-        return tree
-    if node["assumed"] is not None:
-        tree.add(f"assumed to answer {node['assumed']}")
+        tree.add(_problem(node["problem"]))
+    for child in node["children"]:
+        tree.add(_branch(child))
+    return tree
+
+
+def _kind(node: Mapping[str, Any]) -> str:
+    return f"{node['provider']} {node.get('model') or ''}".rstrip() if node["mode"] == "target" else node["mode"]
+
+
+def _about_target(node: Mapping[str, Any]) -> list[Text]:
+    lines = []
+    if node.get("assumed") is not None:
+        lines.append(Text(f"assumed to answer {node['assumed']}"))
+    if "problem" in node:
+        return [*lines, _problem(node["problem"])]
     sent = node["send"]
     if "url" in sent:
-        tree.add(f"{sent['method']} {sent['url']} {orjson.dumps(sent['json']).decode()}")
+        lines.append(Text(f"{sent['method']} {sent['url']} {orjson.dumps(sent['json']).decode()}"))
     else:
-        tree.add(next(iter(sent.values())))
-    for change in node["adaptations"]:
-        tree.add(f"adapted: {change}")
+        lines.append(Text(next(iter(sent.values()))))
+    lines.extend(Text(f"adapted: {change}") for change in node["adaptations"])
     if node["price_usd"] is not None:
-        low, high = node["price_usd"]
-        tree.add(f"price: ${low:.4f}" if low == high else f"price: ${low:.4f} to ${high:.4f}")
-    return tree
+        low, high = map(_dollars, node["price_usd"])
+        lines.append(Text(f"price: {low}" if low == high else f"price: {low} to {high}"))
+    return lines
+
+
+def _problem(problem: Mapping[str, Any]) -> Text:
+    return Text(f"{problem['cause']}: {problem['message']}", "red")
+
+
+def _dollars(usd: float) -> str:
+    return f"${usd:.4f}" if usd else "$0"

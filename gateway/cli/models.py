@@ -4,35 +4,52 @@ import dataclasses
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
-from gateway.catalogue import ModelRow, all_rows
+from gateway.catalogue import ModelRow, all_rows, range_
+from gateway.cli.console import console
 
 
-@click.command()
+@click.command(short_help="List the image models that are known.")
 @click.option("--json", "as_json", is_flag=True, help="All that is known, as JSON.")
 def models(*, as_json: bool) -> None:
-    """List the image models that the gateway knows the limits and prices of.
+    """List the image models whose limits and prices the gateway knows.
 
-    Other models work too: they are passed through, and their providers judge the request.
+    Other models work too: they are passed through, and their providers judge the request. Prices are those of one
+    picture, from the smallest and plainest to the largest and finest; a dash means that no such price is published.
+
+    Exits with 0.
     """
     rows = all_rows()
     if as_json:
         click.echo(orjson.dumps([dataclasses.asdict(row) for row in rows], default=str, option=orjson.OPT_INDENT_2))
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("provider", "model", "n", "sizes", "qualities", "answers"):
-        table.add_column(heading)
+    for heading, whole in _COLUMNS.items():
+        table.add_column(heading, no_wrap=whole)
     for row in rows:
-        table.add_row(row.provider, row.id, *_cells(row))
-    Console(soft_wrap=True, highlight=False).print(table)
+        table.add_row(*_cells(row))
+    console().print(table)
+
+
+_COLUMNS = {"provider": True, "model": True, "n": True, "price": True, "qualities": False, "sizes": False}
+"""Heading → whether its cells stay on one line, however narrow the terminal is."""
 
 
 def _cells(row: ModelRow) -> tuple[str, ...]:
     return (
+        row.provider,
+        row.id,
         str(row.n_max),
-        "any" if row.sizes is None else row.sizes.described(),
+        _price(row),
         ", ".join(row.choices.get("quality", ())),
-        ", ".join(row.responses),
+        "any" if row.sizes is None else row.sizes.described(),
     )
+
+
+def _price(row: ModelRow) -> str:
+    found = range_(row, {"size": "auto", "quality": "auto"})
+    if found is None:
+        return "-"
+    low, high = (f"${usd:g}" for usd in found)
+    return low if low == high else f"{low} to {high}"

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ import orjson
 
 from gateway import server
 from gateway.app import build
+from gateway.config.suggest import did_you_mean
 from gateway.config.watch import Configs, LiveConfigs, NoConfigs
 from gateway.http.guard import App
 from gateway.settings import InvalidSetting, Settings, read
@@ -29,16 +31,18 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
         text = setting.metadata["help"]
         if setting.default not in ("", (), False):
             text += f"  [default: {setting.default}]"
-        option = (
-            click.option(name, setting.name, is_flag=True, default=None, help=text)
-            if isinstance(setting.default, bool)
-            else click.option(name, setting.name, default=None, help=text)
-        )
+        if isinstance(setting.default, bool):
+            option = click.option(f"{name}/--no-{name[2:]}", setting.name, is_flag=True, default=None, help=text)
+        else:
+            option = click.option(name, setting.name, metavar=_METAVARS[type(setting.default)], help=text)
         command = option(command)
     return command
 
 
-@click.command()
+_METAVARS = {str: "TEXT", int: "NUMBER", float: "NUMBER", tuple: "TEXT,TEXT…"}
+
+
+@click.command(short_help="Serve the gateway.")
 @_setting_options
 @click.option("--print-settings", is_flag=True, help="Print the settings in effect, and stop.")
 def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one for each setting
@@ -46,18 +50,23 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
 
     Every setting can also be given as a variable, BEAMSPLITTER_PORT for --port, or under `server:` in gateway.yaml;
     the flag wins, then the variable, then the file.
+
+    Exits with 0 after a signal, with 2 when a setting cannot be used or the port is taken, with 78 when the configs
+    cannot be served.
     """
     try:
-        path = read(flags, os.environ, {}).configs
-        _log_to_stderr(read(flags, os.environ, {}).log_level)
-        live: Configs = LiveConfigs(path, os.environ) if path else NoConfigs()
+        early = read(flags, os.environ, {})
+        _log_to_stderr(early.log_level)
+        live: Configs = LiveConfigs(early.configs, os.environ) if early.configs else NoConfigs()
         settings = read(flags, os.environ, live.snapshot.gateway.server)
     except InvalidSetting as invalid:
         raise click.UsageError(str(invalid)) from None
+    _refuse_bad_configs(settings, live)
     if print_settings:
         click.echo(orjson.dumps(dataclasses.asdict(settings), option=orjson.OPT_INDENT_2))
         return
-    _refuse_to_start_badly(settings, live)
+    _refuse_open_doors(settings, live)
+    logging.getLogger().setLevel(settings.log_level.upper())
     sys.exit(
         server.run(
             lambda: _application(settings, live),
@@ -75,13 +84,23 @@ def _application(settings: Settings, live: Configs) -> tuple[App, asyncio.Event]
     return application, gateway.stopping
 
 
-def _refuse_to_start_badly(settings: Settings, live: Configs) -> None:
+def _refuse_bad_configs(settings: Settings, live: Configs) -> None:
     if live.fatal:
-        click.echo(f"The configs in {live.path} cannot be served; correct them, or see `beamsplitter check`.", err=True)
+        if Path(live.path or "").exists():
+            advice = f"correct what is listed above, until `beamsplitter check {live.path}` finds nothing"
+        else:
+            advice = f"name a folder that is there, or make it: beamsplitter init {live.path}"
+        click.echo(f"The configs in {live.path} cannot be served: {advice}.", err=True)
         sys.exit(_BAD_CONFIGS)
     default = settings.default_config
+    if default and not live.path:
+        raise click.UsageError(f"default_config: {default!r} is a config's id, but no --configs are given.")
     if default and default not in live.snapshot.configs:
-        raise click.UsageError(f"default_config: no config is called {default!r} in {live.path}.")
+        hint = did_you_mean(default, live.snapshot.configs)
+        raise click.UsageError(f"default_config: no config is called {default!r} in {live.path}{hint}")
+
+
+def _refuse_open_doors(settings: Settings, live: Configs) -> None:
     if not (server.is_loopback(settings.host) or live.snapshot.gateway.api_keys or settings.open):
         click.echo(
             f"Refusing to listen on {settings.host}: without any API key everybody who reaches it could use your "
@@ -96,9 +115,13 @@ def _greet(settings: Settings, live: Configs, port: int) -> None:
     url = f"http://{host}:{port}"
     count = len(live.snapshot.configs)
     click.echo(f"Beamsplitter is serving on {url} ({count} config{'' if count == 1 else 's'})")
+    if live.problems:
+        click.echo(f"Some of {live.path} has problems and is not served; see: beamsplitter check {live.path}")
     default = settings.default_config or live.snapshot.gateway.default_config
     model = "" if default else ', "model": "sandbox/sandbox"'
-    decode = "import base64,json,sys; sys.stdout.buffer.write(base64.b64decode(json.load(sys.stdin)['data'][0]['b64_json']))"
+    decode = (
+        "import base64,json,sys; sys.stdout.buffer.write(base64.b64decode(json.load(sys.stdin)['data'][0]['b64_json']))"
+    )
     click.echo(
         "Try it:\n"
         f"  curl -s {url}/v1/images/generations -H 'content-type: application/json' \\\n"
@@ -108,7 +131,5 @@ def _greet(settings: Settings, live: Configs, port: int) -> None:
 
 
 def _log_to_stderr(level: str) -> None:
-    number = logging.getLevelNamesMapping().get(level.upper())
-    if number is None:
-        raise InvalidSetting(f"log_level: expected debug, info, warning or error, got {level!r}")
-    logging.basicConfig(level=number, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=level.upper(), format=form, stream=sys.stderr)

@@ -38,17 +38,20 @@ class Generations:
         """Answer one request."""
         started = asyncio.get_running_loop().time()
         headers = headers_of(scope)
+        trace_id = f"{self._rng.getrandbits(128):032x}"
         try:
-            answer = await self._answer(scope["path"], headers, receive, started)
+            trace_id = trace_id_of(headers) or trace_id
+            answer = await self._answer(scope["path"], headers, receive, started, trace_id)
         except GatewayError as caught:
             answer = reply.error(caught)
+            answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
         except ClientGone:
             return
         if answer is not None:
             await reply.write(send, *answer)
 
     async def _answer(
-        self, path: str, headers: dict[str, str], receive: Receive, started: float
+        self, path: str, headers: dict[str, str], receive: Receive, started: float, trace_id: str
     ) -> tuple[int, reply.Headers, bytes] | None:
         declared = headers.get("content-length")
         body = await read_body(
@@ -68,7 +71,6 @@ class Generations:
         )
         if flag_of(headers, "x-gateway-explain"):
             return 200, [(b"content-type", b"application/json")], self._explain(choice, request)
-        trace_id = trace_id_of(headers) or f"{self._rng.getrandbits(128):032x}"
         route = choice.route
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
         context = Context(journey, started + seconds_allowed(headers, route.deadline))

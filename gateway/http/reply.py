@@ -36,7 +36,7 @@ _PUBLIC = {
 _MISTAKES = frozenset({400, 404, 409, 413, 415, 422})
 _PASSING = {
     Cause.RATE_LIMITED: frozenset({429, *range(500, 600)}),
-    Cause.PROVIDER_ERROR: frozenset({408, *range(500, 600)}),
+    Cause.PROVIDER_ERROR: frozenset(range(500, 600)),
     Cause.POLICY: frozenset(range(400, 500)) - {401, 402, 403, 407},
     Cause.INVALID: _MISTAKES,
     Cause.UNSUPPORTED: _MISTAKES,

@@ -31,8 +31,8 @@ _DNS_SECONDS = 30
 _BUFFER_BYTES = 1 << 18
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
 _UNSAFE = re.compile(r"[\r\n\0]")
-_INTERIM = frozenset(range(100, 200)) - {101}
-"""What comes before an answer; 101 is none, as after it no HTTP follows."""
+_INTERIM = range(100, 200)
+_SWITCHING = 101
 _MOST_SPOILT = 64
 """Kept connections in a row that may turn out to be unfit for another request."""
 
@@ -106,6 +106,8 @@ class Transport:
         protocol.transport.write(request)
         message, payload = await protocol.read()
         while message.code in _INTERIM:
+            if message.code == _SWITCHING:  # no HTTP follows
+                return _incomplete("the provider changed to another protocol unasked", "upstream_bad_response")
             message, payload = await protocol.read()
         at = time.time()  # noqa: TID251 - an HTTP date can only be compared with the wall clock
         if message.headers.get("content-encoding", "identity") != "identity":

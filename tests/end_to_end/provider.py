@@ -137,7 +137,10 @@ class _Line:
     async def request(self):
         """Answer one request; return whether the connection stays open."""
         try:
-            head = self.next + await self.reader.readuntil(b"\r\n\r\n")
+            head = self.next or await self.reader.readexactly(1)
+            if head != b"P":  # TLS, for one
+                return False
+            head += await self.reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
             return False
         self.next = b""

@@ -492,6 +492,14 @@ UNRESOLVABLE = {
         "$",
         "",
     ),
+    "a strategy without targets": (
+        {CONFIG: '{"strategy": {"mode": "fallback"}}', PROVIDER: "sandbox"},
+        "m",
+        400,
+        "invalid_config",
+        "$.strategy",
+        "needs `targets`",
+    ),
     "a key given twice": (
         {CONFIG: '{"provider": "openai", "provider": "sandbox"}'},
         "m",
@@ -575,6 +583,15 @@ def test_no_more_routes_are_remembered_than_there_is_room_for():
             assert chooser.choose({PROVIDER: "openai", TIMEOUT: "1"}, "m").route is kept  # what is used stays
     assert len(chooser._remembered) == 1024
     assert chooser.choose({PROVIDER: "openai", TIMEOUT: "1"}, "m").route is kept
+
+
+def test_large_configs_take_more_of_the_room():
+    chooser = scene().chooser
+    targets = [{"provider": "sandbox"}] * 32
+    config = json.dumps({"strategy": {"mode": "fallback"}, "targets": targets})
+    for number in range(600):
+        chooser.choose({CONFIG: config + " " * number}, "m")
+    assert len(chooser._remembered) == 16_384 // 32
 
 
 def test_a_remembered_route_is_found_at_once():

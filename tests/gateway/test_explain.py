@@ -132,14 +132,14 @@ REACHED = {
     "an unlisted cause ends it": (fallback(A, B, on_causes=["timeout"]), {"a": 500}, "a"),
     "what nobody assumes may be listed": (fallback(A, B, on_causes=["timeout"]), {}, "ab"),
     "targets may be told by their path": (fallback(A, B), {"config.targets[0]": 200}, "a"),
-    "strict billing ends it after a doubtful error": (fallback({**A, "billing": "strict"}, B), {"a": 504}, "a"),
+    "strict billing ends it after a doubtful error": (fallback({**A, "billing": "strict"}, B), {"a": 408}, "a"),
     "strict billing goes on after a clear error": (fallback({**A, "billing": "strict"}, B), {"a": 500}, "ab"),
-    "once goes on after one doubtful error": (fallback(A, B, C), {"a": 504, "b": 500}, "abc"),
-    "once ends it after two doubtful errors": (fallback(A, B, C), {"a": 504, "b": 504}, "ab"),
-    "retries count": (fallback({**A, "retry": {"attempts": 1}}, B, C), {"a": 504}, "a"),
+    "once goes on after one doubtful error": (fallback(A, B, C), {"a": 408, "b": 500}, "abc"),
+    "once ends it after two doubtful errors": (fallback(A, B, C), {"a": 408, "b": 408}, "ab"),
+    "retries count": (fallback({**A, "retry": {"attempts": 1, "on_status_codes": [408]}}, B, C), {"a": 408}, "a"),
     "any goes on": (
         fallback({**A, "billing": "any"}, {**B, "billing": "any"}, C),
-        {"a": 504, "b": 504},
+        {"a": 408, "b": 408},
         "abc",
     ),
     "what may come out of an inner fallback reaches the outer": (
@@ -154,7 +154,7 @@ REACHED = {
     ),
     "one of two may fail": (fallback(balance(A, B), C), {"a": 200}, "abc"),
     "both are sure to answer": (fallback(balance(A, B), C), {"a": 200, "b": 200}, "ab"),
-    "doubts of one side are not the other's": (fallback(balance(A, B), C), {"a": 504, "b": 504}, "abc"),
+    "doubts of one side are not the other's": (fallback(balance(A, B), C), {"a": 408, "b": 408}, "abc"),
 }
 
 
@@ -168,7 +168,7 @@ def test_who_may_be_reached(config, assume, names):
     [
         (fallback(A, B), {"a": 200}, "a answers before it"),
         (fallback(A, B, on_status_codes=[429]), {"a": 500}, "a is not passed over by this fallback"),
-        (fallback({**A, "billing": "strict"}, B), {"a": 504}, "a may have been billed too often by then (`billing`)"),
+        (fallback({**A, "billing": "strict"}, B), {"a": 408}, "a may have been billed too often by then (`billing`)"),
     ],
 )
 def test_why_a_target_is_not_reached(config, assume, why):
@@ -295,7 +295,7 @@ WORST = {
         0.04,
     ),
     "a price that nobody knows": ({**A, **TIMED, "override_params": {"model": "unheard-of"}}, 1, 10.0, None),
-    "the sandbox is free": ({**SANDBOX, **TIMED}, 1, 10.0, 0),
+    "the sandbox is free": ({**SANDBOX, **TIMED, "override_params": {"model": "sandbox"}}, 1, 10.0, 0),
 }
 
 

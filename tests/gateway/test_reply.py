@@ -37,10 +37,10 @@ TABLE = [
     (Cause.PROVIDER_ERROR, 503, 503, "upstream_error", UPSTREAM, None),
     (Cause.PROVIDER_ERROR, 502, 502, "upstream_error", UPSTREAM, "false"),
     (Cause.PROVIDER_ERROR, 504, 504, "upstream_error", UPSTREAM, "false"),
-    (Cause.PROVIDER_ERROR, 408, 408, "upstream_error", UPSTREAM, "false"),
     (Cause.PROVIDER_ERROR, 599, 599, "upstream_error", UPSTREAM, None),
     (Cause.PROVIDER_ERROR, 307, 502, "upstream_error", UPSTREAM, "false"),
     (Cause.PROVIDER_ERROR, None, 502, "upstream_error", UPSTREAM, "false"),
+    (Cause.TIMEOUT, 408, 408, "timeout_error", TIME, "false"),
     (Cause.TIMEOUT, None, 408, "timeout_error", TIME, "false"),
     (Cause.INCOMPLETE, None, 502, "upstream_incomplete", UPSTREAM, "false"),
     (Cause.EMPTY, None, 502, "upstream_empty", UPSTREAM, "false"),
@@ -150,7 +150,7 @@ def test_retry_after_belongs_to_rate_limits_alone():
     assert "retry-after" not in told(failed(Cause.PROVIDER_ERROR, 500), pauses=(5.0,))[2]
 
 
-@pytest.mark.parametrize("cause", set(Cause) - {Cause.BUDGET})
+@pytest.mark.parametrize("cause", sorted(set(Cause) - {Cause.BUDGET}))
 def test_a_message_says_what_to_do_next(cause):
     message = told(failed(cause, message="the provider said so."))[1]["message"]
     said, advice = message.split(". ", 1)

@@ -1,0 +1,457 @@
+"""Every config in examples/configs does what its description says, in a gateway that runs as a user runs it."""
+
+import base64
+import http.client
+import io
+import json
+import random
+import shutil
+import socket
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from PIL import Image
+
+from gateway.cli import main
+from gateway.config.folder import read
+from strategies import LoadBalance
+from tests.fake_provider import KEY, FakeOpenAI
+from tests.running import ROOT, serving
+
+EXAMPLES = ROOT / "examples" / "configs"
+KEYS = {"OPENAI_API_KEY": KEY, "AZURE_OPENAI_API_KEY": KEY}
+FILES = sorted(file for file in EXAMPLES.iterdir() if file.stem != "gateway")
+NAMES = [file.stem for file in FILES]
+
+DOWN = (503, {"error": {"message": "overloaded"}}, {})
+LIMITED = (429, {"error": {"message": "slow down"}}, {"retry-after": "30"})
+REFUSED = (400, {"error": {"message": "refused", "code": "moderation_blocked"}}, {})
+WITHOUT_A_PICTURE = (200, {"created": 1, "data": []}, {})
+GPT = {"model": "gpt-image-2"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One request, and everything its answer says."""
+
+    says: str
+    body: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, str] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    given: dict[str, list[Any]] = field(default_factory=dict)
+    """Provider → the answers it gives before it answers properly."""
+    variant: str | None = None
+    """The name of a copy that `gateway` edits, where the example as it is cannot show this."""
+
+    status: int = 200
+    code: str | None = None
+    answered: str | set[str] = "config"
+    attempts: int = 1
+    maybe_billed: int = 0
+    adaptations: str | None = None
+    size: tuple[int, int] = (1024, 1024)
+    model: str = "sandbox"
+    seconds: tuple[float, float] = (0, 5)
+    """Between which the answer comes."""
+    sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """What providers saw, first OpenAI: who, and what its body says besides the prompt."""
+
+
+CASES: dict[str, list[Case]] = {
+    "by-plan": [
+        Case(says="pro plans", metadata={"plan": "pro"}, answered="config.targets[0]"),
+        Case(says="enterprise", metadata={"plan": "enterprise"}, answered="config.targets[0]"),
+        Case(says="free plans", metadata={"plan": "free"}, answered="config.targets[1]"),
+        Case(says="nobody said", answered="config.targets[1]"),
+    ],
+    "by-size": [
+        Case(says="wide", body={"size": "1536x1024"}, size=(1536, 1024), answered="config.targets[0]"),
+        Case(says="hd", body={"quality": "hd"}, answered="config.targets[0]"),
+        Case(says="square", body={"size": "512x512"}, size=(512, 512), answered="config.targets[1]"),
+        Case(says="no size", answered="config.targets[1]"),
+    ],
+    "canary": [Case(says="one of the two", answered={"config.targets[0]", "config.targets[1]"})],
+    "chaos": [Case(says="the backup answers", answered="config.targets[1]", attempts=2)],
+    "cheapest-first": [
+        Case(
+            says="a size that the small model has",
+            body={"size": "1536x1024"},
+            size=(1536, 1024),
+            answered="config.targets[0]",
+            model="gpt-image-1-mini",
+            sent=[("openai", {"model": "gpt-image-1-mini", "size": "1536x1024"})],
+        ),
+        Case(
+            says="a size that only the large model has",
+            body={"size": "2048x1152"},
+            size=(2048, 1152),
+            answered="config.targets[1]",
+            attempts=2,
+            model="gpt-image-2",
+            sent=[("openai", GPT | {"size": "2048x1152"})],
+        ),
+        Case(
+            says="the small model is down",
+            given={"openai": [DOWN]},
+            answered="config.targets[1]",
+            attempts=2,
+            model="gpt-image-2",
+            sent=[("openai", {"model": "gpt-image-1-mini"}), ("openai", GPT)],
+        ),
+    ],
+    "fallback": [
+        Case(says="OpenAI is well", answered="config.targets[0]", model="gpt-image-2", sent=[("openai", GPT)]),
+        Case(
+            says="OpenAI is down",
+            given={"openai": [DOWN]},
+            answered="config.targets[1]",
+            attempts=2,
+            model="gpt-image-2",
+            sent=[("openai", GPT), ("eu", GPT)],
+        ),
+        Case(
+            says="OpenAI is rate limited",
+            given={"openai": [LIMITED]},
+            answered="config.targets[1]",
+            attempts=2,
+            model="gpt-image-2",
+            sent=[("openai", GPT), ("eu", GPT)],
+        ),
+        Case(
+            says="a refused prompt is not shopped around",
+            given={"openai": [REFUSED]},
+            status=400,
+            code="content_policy_violation",
+            answered="config.targets[0]",
+            sent=[("openai", GPT)],
+        ),
+    ],
+    "moderation": [Case(says="the second opinion", answered="config.targets[1]", attempts=2)],
+    "never-twice": [
+        Case(
+            says="the first is well",
+            answered="config.targets[0]",
+            model="gpt-image-2",
+            sent=[("openai", GPT | {"quality": "high"})],
+        ),
+        Case(
+            says="a failure that cost nothing goes on",
+            given={"openai": [LIMITED]},
+            answered="config.targets[1]",
+            attempts=2,
+            model="gpt-image-2",
+            sent=[("openai", GPT | {"quality": "high"}), ("eu", GPT | {"quality": "high"})],
+        ),
+        Case(
+            says="a failure that may have been billed is the end",
+            given={"openai": [WITHOUT_A_PICTURE]},
+            status=502,
+            answered="config.targets[0]",
+            maybe_billed=1,
+            sent=[("openai", GPT | {"quality": "high"})],
+        ),
+    ],
+    "own-key": [
+        Case(
+            says="the caller's key is used",
+            body=GPT,
+            headers={"authorization": f"Bearer {KEY}"},
+            model="gpt-image-2",
+            sent=[("openai", GPT)],
+        ),
+        Case(
+            says="and tried again",
+            body=GPT,
+            headers={"authorization": f"Bearer {KEY}"},
+            given={"openai": [DOWN]},
+            attempts=2,
+            model="gpt-image-2",
+            sent=[("openai", GPT), ("openai", GPT)],
+        ),
+        Case(says="no key, no request", body=GPT, status=401, code="invalid_api_key"),
+    ],
+    "pool": [
+        Case(
+            says="one of the deployments",
+            answered={"config.targets[0].targets[0]", "config.targets[0].targets[1]"},
+            model="gpt-image-2",
+            sent=[("azure", GPT)],
+        ),
+        Case(
+            says="the pool is out of quota",
+            given={"eu": [LIMITED], "us": [LIMITED]},
+            answered="config.targets[1]",
+            attempts=2,
+            model="gpt-image-2",
+            sent=[("openai", GPT), ("azure", GPT)],
+        ),
+    ],
+    "regions": [
+        Case(says="Europeans", metadata={"region": "eu-west-1"}, answered="config.targets[0].targets[0]"),
+        Case(
+            says="everybody else",
+            metadata={"region": "us"},
+            answered={"config.targets[1].targets[0]", "config.targets[1].targets[1]"},
+        ),
+        Case(
+            says="France stands in for Sweden",
+            variant="regions-without-sweden",
+            metadata={"region": "eu"},
+            answered="config.targets[0].targets[1]",
+            attempts=2,
+        ),
+    ],
+    "retired-model": [
+        Case(
+            says="a request for dall-e-3",
+            body={"model": "dall-e-3", "size": "1792x1024", "quality": "hd", "style": "vivid"},
+            size=(1792, 1024),
+            adaptations="quality=hd->high; style=vivid->dropped",
+            model="gpt-image-2",
+            sent=[("openai", GPT | {"size": "1792x1024", "quality": "high"})],
+        ),
+    ],
+    "retry": [],  # chance decides: test_retry_waits_as_long_as_it_is_told
+    "sandbox": [
+        Case(says="a picture"),
+        Case(says="a large one", body={"size": "1536x1024"}, size=(1536, 1024)),
+    ],
+    "self-hosted": [
+        Case(
+            says="the studio answers",
+            answered="config.targets[0]",
+            model="flux-schnell",
+            sent=[("studio", {"model": "flux-schnell"})],
+        ),
+        Case(
+            says="the studio is broken",
+            given={"studio": [DOWN]},
+            answered="config.targets[1]",
+            attempts=2,
+            sent=[("studio", {"model": "flux-schnell"})],
+        ),
+        Case(says="the studio is off", variant="self-hosted-off", answered="config.targets[1]", attempts=2),
+    ],
+    "single": [
+        Case(says="its defaults", model="gpt-image-2", sent=[("openai", GPT | {"quality": "medium"})]),
+        Case(
+            says="what the caller says wins",
+            body={"model": "gpt-image-1", "quality": "low"},
+            model="gpt-image-1",
+            sent=[("openai", {"model": "gpt-image-1", "quality": "low"})],
+        ),
+        Case(
+            says="a model that cannot do it is refused before anything is sent",
+            body={"model": "gpt-image-1", "size": "2048x2048"},
+            status=400,
+            code="invalid_size",
+        ),
+    ],
+    "timeouts": [
+        Case(says="the quick one answers", answered="config.targets[1]", attempts=2, seconds=(1.0, 3.0)),
+        Case(
+            says="a slow provider, unlike the sandbox, may send a bill",
+            variant="timeouts-with-a-bill",
+            answered="config.targets[1]",
+            attempts=2,
+            maybe_billed=1,
+            sent=[("openai", {"model": "slow:1"})],
+        ),
+    ],
+}
+
+
+class Providers(dict[str, FakeOpenAI]):
+    """Stand-ins for every provider that the examples name."""
+
+    def forget(self):
+        for fake in self.values():
+            fake.seen.clear()
+            fake.failures.clear()
+
+    def seen(self, *, pool):
+        """Return who saw which body, without prompts; of a pool it is up to chance which deployment it was."""
+        return [
+            ("azure" if pool and name in {"eu", "us"} else name, {key: body[key] for key in body.keys() - {"prompt"}})
+            for name, fake in self.items()
+            for body in fake.bodies
+        ]
+
+
+@pytest.fixture(scope="module")
+def providers():
+    with FakeOpenAI() as openai, FakeOpenAI() as eu, FakeOpenAI() as us, FakeOpenAI(key=None) as studio:
+        yield Providers(openai=openai, eu=eu, us=us, studio=studio)
+
+
+@pytest.fixture(scope="module")
+def unused_port():
+    """Return a port that belongs to nobody else, and at which nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def gateway(providers, unused_port, tmp_path_factory):
+    """Serve a copy of the examples in which every provider is a stand-in."""
+    folder = tmp_path_factory.mktemp("examples") / "configs"
+    shutil.copytree(EXAMPLES, folder)
+
+    def edit(name, change, to=None):
+        document = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
+        change(document)
+        (folder / f"{to or name}.yaml").write_text(yaml.safe_dump(document))
+
+    def stand_ins(document):
+        keys = document["virtual_keys"]
+        assert set(keys) == {"openai-prod", "azure-eu", "azure-us"}, "the new one needs a stand-in"
+        keys["openai-prod"]["custom_host"] = providers["openai"].url
+        for region in ("eu", "us"):
+            keys[f"azure-{region}"]["custom_host"] = f"http://127.0.0.1:{providers[region].port}/openai"
+
+    edit("gateway", stand_ins)
+    edit("own-key", lambda document: document.update(custom_host=providers["openai"].url))
+    edit("self-hosted", lambda document: document["targets"][0].update(custom_host=providers["studio"].url))
+    off = f"http://127.0.0.1:{unused_port}/v1"
+    edit("self-hosted", lambda document: document["targets"][0].update(custom_host=off), to="self-hosted-off")
+    broken = {"model": "sandbox", "sandbox": {"status": 503}}
+    edit(
+        "regions",
+        lambda document: document["targets"][0]["targets"][0].update(override_params=broken),
+        to="regions-without-sweden",
+    )
+    slow = {"virtual_key": "openai-prod", "request_timeout": 300, "override_params": {"model": "slow:1"}}
+    edit("timeouts", lambda document: document["targets"].__setitem__(0, slow), to="timeouts-with-a-bill")
+    with serving(folder, env=KEYS) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Any
+    json: dict[str, Any]
+    seconds: float
+
+    @property
+    def pictures(self):
+        return [Image.open(io.BytesIO(base64.b64decode(item["b64_json"]))) for item in self.json["data"]]
+
+
+def post(running, body, *, config=None, metadata=None, headers=None):
+    sent = {"content-type": "application/json", **(headers or {})}
+    if config is not None:
+        sent["x-portkey-config"] = config
+    if metadata is not None:
+        sent["x-portkey-metadata"] = json.dumps(metadata)
+    connection = http.client.HTTPConnection(running.url.removeprefix("http://"), timeout=30)
+    began = time.monotonic()
+    try:
+        connection.request("POST", "/v1/images/generations", json.dumps({"prompt": "an otter", **body}), sent)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, json.loads(response.read()), time.monotonic() - began)
+    finally:
+        connection.close()
+
+
+def test_every_example_has_a_case():
+    assert sorted(CASES) == NAMES
+
+
+def test_there_are_examples_enough():
+    assert len(NAMES) >= 12
+
+
+@pytest.mark.parametrize("file", FILES, ids=NAMES)
+def test_an_example_says_what_it_is_for(file):
+    first = file.read_text().splitlines()[0]
+    assert first.startswith("description: ")
+    assert first.endswith(".")
+
+
+@pytest.mark.parametrize("path", [EXAMPLES, *FILES, EXAMPLES / "gateway.yaml"], ids=lambda path: path.name)
+def test_check_finds_nothing(path):
+    done = CliRunner().invoke(main, ["check", str(path)], env=KEYS)
+    files = "1 file" if path.is_file() else f"{len(FILES) + 1} files"
+    assert (done.exit_code, done.output) == (0, f"{files}: no problems.\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [pytest.param(name, case, id=f"{name}: {case.says}") for name, cases in CASES.items() for case in cases],
+)
+def test_an_example_does_what_it_says(name, case, gateway, providers):
+    providers.forget()
+    for provider, answers in case.given.items():
+        providers[provider].failures.extend(answers)
+    answer = post(gateway, case.body, config=case.variant or name, metadata=case.metadata, headers=case.headers)
+    assert answer.status == case.status, answer.json
+    assert providers.seen(pool="azure" in dict(case.sent)) == case.sent
+    if case.status == 200:
+        assert [(picture.format, picture.size) for picture in answer.pictures] == [("PNG", case.size)]
+        assert answer.headers["x-gateway-model"] == case.model
+    else:
+        assert case.code in (None, answer.json["error"]["code"])
+        if not case.sent:
+            return
+    answered = answer.headers["x-portkey-last-used-option-index"]
+    assert answered in ({case.answered} if isinstance(case.answered, str) else case.answered)
+    assert answer.headers["x-gateway-attempts"] == str(case.attempts)
+    assert answer.headers["x-gateway-maybe-billed"] == str(case.maybe_billed)
+    assert answer.headers["x-gateway-adaptations"] == case.adaptations
+    least, most = case.seconds
+    assert least <= answer.seconds <= most
+
+
+def test_a_request_that_names_no_config_is_painted_here(gateway, providers):
+    providers.forget()
+    answer = post(gateway, {"model": "gpt-image-2", "size": "512x512"})
+    assert (answer.status, answer.headers["x-portkey-provider"]) == (200, "sandbox")
+    assert [picture.size for picture in answer.pictures] == [(512, 512)]
+    assert providers.seen(pool=False) == []
+
+
+def test_retry_waits_as_long_as_it_is_told(gateway):
+    """Each attempt fails with a probability of one half, so that soon one request needs a second attempt."""
+    for _ in range(40):
+        answer = post(gateway, {"size": "256x256"}, config="retry")
+        attempts = int(answer.headers["x-gateway-attempts"])
+        assert answer.headers["x-portkey-retry-attempt-count"] == ("-1" if answer.status == 429 else str(attempts - 1))
+        assert answer.headers["x-gateway-maybe-billed"] == "0"
+        assert answer.headers["x-portkey-last-used-option-index"] == "config"
+        assert answer.seconds >= 0.2 * (attempts - 1)
+        if answer.status == 200:
+            assert [picture.size for picture in answer.pictures] == [(256, 256)]
+            if attempts > 1:
+                return
+        else:
+            assert (answer.status, attempts) == (429, 3)
+    pytest.fail("no request was rescued by a second attempt")
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "shares"),
+    [("canary", (), [0.95, 0.05]), ("pool", (0,), [0.5, 0.5]), ("regions", (1,), [2 / 3, 1 / 3])],
+)
+def test_shares_are_as_written(name, inside, shares):
+    """The number of picks is binomial: it stays within three standard deviations of what the weights say."""
+    spec = read(EXAMPLES, KEYS).configs[name].root
+    for index in inside:
+        spec = spec.children[index]
+    balance = LoadBalance(spec.children, spec.weights)
+    rng = random.Random(20261)
+    draws = 20_000
+    picked = Counter(balance.pick(rng.random()) for _ in range(draws))
+    for index, share in enumerate(shares):
+        assert abs(picked[index] - draws * share) < 3 * (draws * share * (1 - share)) ** 0.5
+
+
+def test_explain_tells_the_canarys_share(gateway):
+    story = post(gateway, {}, config="canary", headers={"x-gateway-explain": "true"}).json
+    assert {child["name"]: child["share"] for child in story["tree"]["children"]} == {"stable": 0.95, "canary": 0.05}
