@@ -135,11 +135,11 @@ class ImageTarget:
                     given = context.journey.rng.random()
 
     async def _exchange(self, step: Send, headers: dict[str, str], attempt: Try) -> Received | Failure:
+        headers = {**headers, **_lowered(step.headers)}
         body = None
         if step.json is not None:
             body = orjson.dumps(step.json)
-            headers["content-type"] = "application/json"
-        headers.update(_lowered(step.headers))
+            headers.setdefault("content-type", "application/json")
         return await self.transport.exchange(
             step.method,
             _url(self.base_url + step.path),

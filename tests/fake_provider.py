@@ -75,7 +75,8 @@ class FakeOpenAI:
     async def _generations(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         body = json.loads(raw)
-        self.seen.append({"path": request.path, "headers": {name.lower(): value for name, value in request.headers.items()}, "json": body})
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.seen.append({"path": request.path, "headers": headers, "json": body})
         if request.headers.get("Authorization") != f"Bearer {self.key}" and request.headers.get("api-key") != self.key:
             return _error(401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided")
         if request.content_type != "application/json":
@@ -85,7 +86,7 @@ class FakeOpenAI:
             return web.json_response(answer, status=status, headers=headers)
         return await self._pictures(request, body)
 
-    async def _pictures(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def _pictures(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:  # noqa: PLR0911 - one for each fault
         model = body.get("model", "dall-e-2")
         match model.split(":"):
             case ["slow", seconds]:

@@ -29,7 +29,7 @@ class Running:
 @contextlib.contextmanager
 def serving(configs: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[Running]:
     command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--configs", str(configs), *arguments]
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    process = subprocess.Popen(
         command,
         cwd=ROOT,
         env={**os.environ, **(env or {})},

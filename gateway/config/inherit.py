@@ -12,6 +12,9 @@ _FORBIDDEN = frozenset(
     {
         *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade"),
         *("expect", "authorization", "api-key", "x-api-key", "cookie"),
+        # What the answer may look like is agreed between the gateway and the provider.
+        *("accept", "accept-encoding", "content-type", "content-encoding", "range"),
+        *("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"),
     }
 )
 _FORBIDDEN_PREFIXES = ("proxy-", "x-portkey-")
@@ -108,7 +111,7 @@ def _forward_headers(node: dict[str, Any], path: Path, reading: Reading) -> tupl
             continue
         lower = name.lower()
         if lower in _FORBIDDEN or lower.startswith(_FORBIDDEN_PREFIXES):
-            message = f"`{lower}` is never forwarded: it belongs to the connection, or is a credential; remove it."
+            message = f"`{lower}` is never forwarded: it belongs to the connection or is a credential; remove it."
             reading.report((*path, "forward_headers", index), message)
         kept[lower] = None
     return tuple(kept)

@@ -26,7 +26,10 @@ FIELDS = {
     ),
     "azure-openai": ProviderFields(
         credentials=("api_key", "azure_ad_token"),
-        options=("azure_resource_name", "azure_deployment_id", "azure_api_version", "azure_model_name"),
+        options=(
+            *("azure_resource_name", "azure_deployment_id", "azure_api_version", "azure_model_name"),
+            "openai_beta",
+        ),
         needs=("azure_deployment_id",),
         host_option="azure_resource_name",
     ),

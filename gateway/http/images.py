@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -36,12 +37,11 @@ class Generations:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: reply.Send) -> None:
         """Answer one request."""
-        started = asyncio.get_running_loop().time()
         headers = headers_of(scope)
         trace_id = f"{self._rng.getrandbits(128):032x}"
         try:
             trace_id = trace_id_of(headers) or trace_id
-            answer = await self._answer(scope["path"], headers, receive, started, trace_id)
+            answer = await self._answer(scope["path"], headers, receive, trace_id)
         except GatewayError as caught:
             answer = reply.error(caught)
             answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
@@ -51,12 +51,13 @@ class Generations:
             await reply.write(send, *answer)
 
     async def _answer(
-        self, path: str, headers: dict[str, str], receive: Receive, started: float, trace_id: str
+        self, path: str, headers: dict[str, str], receive: Receive, trace_id: str
     ) -> tuple[int, reply.Headers, bytes] | None:
         declared = headers.get("content-length")
         body = await read_body(
             receive, limit=self._max_json_bytes, declared=None if declared is None else int(declared)
         )
+        started = time.perf_counter()
         params = params_of(body, headers)
         choice = self._chooser().choose(headers, _model_in(params))
         if choice.model is not None:
@@ -73,7 +74,7 @@ class Generations:
             return 200, [(b"content-type", b"application/json")], self._explain(choice, request)
         route = choice.route
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
-        context = Context(journey, started + seconds_allowed(headers, route.deadline))
+        context = Context(journey, asyncio.get_running_loop().time() + seconds_allowed(headers, route.deadline))
         outcome = await _unless_gone(route.tree(request, context), receive)
         if outcome is None:
             return None
@@ -81,7 +82,7 @@ class Generations:
             status, out, content = 200, [(b"content-type", b"application/json")], reply.pictures(outcome.reply)
         else:
             status, out, content = reply.failure(outcome, journey, told.rows(journey, route))
-        out.extend(told.headers(outcome, journey, route, trace_id, started))
+        out.extend(told.headers(outcome, journey, route, trace_id, time.perf_counter() - started))
         return status, out, content
 
 

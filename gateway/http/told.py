@@ -1,6 +1,5 @@
 """The story of a request, told in response headers and in the rows of an error's `attempts`."""
 
-import asyncio
 from typing import Any
 
 from gateway.compile import Route
@@ -12,11 +11,10 @@ _HARMLESS = bytes(byte if 0x20 <= byte < 0x7F else ord(" ") for byte in range(25
 
 
 def headers(
-    outcome: Success[ImageReply] | Failure, journey: Journey, route: Route, trace_id: str, started: float
+    outcome: Success[ImageReply] | Failure, journey: Journey, route: Route, trace_id: str, seconds: float
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers that say which target answered, after how much, and what it may have cost."""
-    now = asyncio.get_running_loop().time()
-    upstream = sum((attempt.ended or now) - attempt.started for attempt in journey.attempts)
+    upstream = sum(attempt.ended - attempt.started for attempt in journey.attempts if attempt.ended is not None)
     last = journey.attempts[-1].target if journey.attempts else route.spec.root.path
     target = route.targets.get(last)
     lines = [
@@ -30,7 +28,7 @@ def headers(
         (
             b"server-timing",
             b"gateway;dur=%.2f, queue;dur=0, upstream;dur=%.2f"
-            % (max(now - started - upstream, 0.0) * 1000, upstream * 1000),
+            % (max(seconds - upstream, 0.0) * 1000, upstream * 1000),
         ),
     ]
     if target is not None:

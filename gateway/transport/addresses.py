@@ -23,7 +23,7 @@ _FORBIDDEN = tuple(
         "203.0.113.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "::/128",
+        "::/96",
         "64:ff9b::/96",
         "64:ff9b:1::/48",
         "100::/64",
@@ -37,6 +37,7 @@ _FORBIDDEN = tuple(
     )
 )
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 _METADATA = (  # cloud metadata services hand out credentials: no setting opens the way to them
     ipaddress.ip_network("169.254.169.254/32"),
     ipaddress.ip_network("169.254.170.2/32"),
@@ -56,11 +57,20 @@ def forbidden(address: str, *, private: bool, loopback: bool) -> bool:
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
-    if any(ip in network for network in _METADATA):
+    if any(within in network for network in _METADATA for within in (ip, _carried(ip))):
         return True
-    if any(ip in network for network in _LOOPBACK):
+    if any(ip in network for network in _LOOPBACK):  # before the forbidden ones, which hold ::1 as well
         return not (loopback or private)
     return not private and any(ip in network for network in _FORBIDDEN)
+
+
+def _carried(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the IPv4 address that a translated or tunnelled IPv6 address ends up at, else the address itself."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _TRANSLATED:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return ip.sixtofour or ip
 
 
 def guarded_socket(*, private: bool, loopback: bool) -> Callable[[AddrInfoType], socket.socket]:

@@ -32,6 +32,13 @@ def failure_of_exception(exception: BaseException, *, sent: bool) -> Failure:
             ),
             reached=False,
         )
+    if isinstance(exception, aiohttp.InvalidURL):  # 127.1, 2130706433: ways to write an address that hide what it is
+        return Failure(
+            cause=Cause.INVALID,
+            code="custom_host_blocked",
+            message="the target's host is a number but no plain address; write it as in 192.0.2.1",
+            reached=False,
+        )
     if not sent:
         return Failure(
             cause=Cause.UNREACHABLE,

@@ -47,9 +47,11 @@ class Answer:
 
 def assert_envelope(body):
     error = body["error"]
-    assert {"message", "type", "param", "code"} <= error.keys() <= {
-        *("message", "type", "param", "code", "attempts", "provider_code")
-    }
+    assert (
+        {"message", "type", "param", "code"}
+        <= error.keys()
+        <= {*("message", "type", "param", "code", "attempts", "provider_code")}
+    )
     assert isinstance(error["message"], str)
     assert len(error["message"]) > 15, "a message says what to do"
     assert isinstance(error["type"], str)

@@ -316,7 +316,7 @@ class _Line:
         pad = b'{"created":1,"data":[{"b64_json":"' + b"A" * int(size)
         if framing == "length":
             await self.send(200, pad)
-            return
+            return None
         chunked = framing == "chunked"
         await self.send(200, b"", "Transfer-Encoding: chunked" if chunked else "Connection: close", length=False)
         for at in range(0, len(pad), 1 << 16):
@@ -325,7 +325,7 @@ class _Line:
             await self.writer.drain()
         self.writer.write(b"0\r\n\r\n" if chunked else b"")
         await self.writer.drain()
-        return chunked  # noqa: RET504, R1710
+        return chunked
 
     async def _says(self, seen, what):
         """Answer 200 with something that is no picture."""

@@ -13,14 +13,22 @@ PORT = 59_999  # nobody listens, so whoever gets through is `unreachable` and no
 
 METADATA = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "[fd00:ec2::254]", "[::ffff:169.254.169.254]"]
 SPELLINGS_OF_METADATA = ["0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "[::ffff:a9fe:a9fe]", "169.254.43518"]
-LOOPBACK = ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "[::1]", "[::ffff:7f00:1]", "localhost"]
+LOOPBACK = ["127.0.0.1", "127.255.0.1", "0x7f000001", "[::1]", "[::ffff:7f00:1]", "localhost"]
+SPELLINGS_OF_LOOPBACK = ["127.1", "2130706433", "0177.0.0.1", "127.0.1"]
 PRIVATE = [
     *("0.0.0.0", "0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "224.0.0.1"),  # noqa: S104
     *("255.255.255.255", "[::]", "[2002:7f00:1::]", "[64:ff9b::7f00:1]", "[fe80::1]", "[fc00::1]", "[::ffff:10.0.0.1]"),
 ]
 NO_HOST = [
     *("user@127.0.0.1", "user:pass@127.0.0.1", "127.0.0.1#@example.org", "example.org\\@127.0.0.1", "[fe80::1%25lo]"),
-    *("127.0.0.1:80:80", "127.0.0.1:99999", "[::1", "exa mple.org", "\u2460\u2461\u2466.0.0.1", "127\u30020\u30020\u30021"),
+    *(
+        "127.0.0.1:80:80",
+        "127.0.0.1:99999",
+        "[::1",
+        "exa mple.org",
+        "\u2460\u2461\u2466.0.0.1",
+        "127\u30020\u30020\u30021",
+    ),
 ]
 
 
@@ -35,7 +43,7 @@ def test_metadata_services_are_never_reached(gateway, host):
     assert blocked(ask(gateway, config=target(url)))
 
 
-@pytest.mark.parametrize("host", PRIVATE)
+@pytest.mark.parametrize("host", [*PRIVATE, *SPELLINGS_OF_LOOPBACK])
 def test_private_addresses_are_not_reached(gateway, host):
     url = f"http://{host}:{PORT}/v1"
     got = ask(gateway, x_portkey_provider="openai", x_portkey_custom_host=url, authorization="Bearer x")
@@ -96,13 +104,11 @@ def open_gateway(walls, tmp_path_factory):
         assert alive(running)
 
 
-@pytest.mark.parametrize("host", [*LOOPBACK, *PRIVATE, *METADATA])
+@pytest.mark.parametrize("host", [*LOOPBACK, *SPELLINGS_OF_LOOPBACK, *PRIVATE, *METADATA])
 def test_an_open_gateway_reaches_nothing_inside(open_gateway, provider, host):
     url = f"http://{host}:{provider.port}/v1"
     assert blocked(ask(open_gateway, config=target(url)))
-    assert blocked(
-        ask(open_gateway, x_portkey_provider="openai", x_portkey_custom_host=url, authorization="Bearer x")
-    )
+    assert blocked(ask(open_gateway, x_portkey_provider="openai", x_portkey_custom_host=url, authorization="Bearer x"))
     assert provider.connects == 0
 
 

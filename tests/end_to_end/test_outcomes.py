@@ -72,7 +72,15 @@ FAULTS = {
         ("says:no data", "says:null data", "says:empty object", "says:null picture", "says:empty picture"), EMPTY
     ),
     **dict.fromkeys(
-        ("says:no base64", "says:not UTF-8", "says:broken picture", "says:html picture", "says:huge picture", "says:bad link"), EMPTY
+        (
+            "says:no base64",
+            "says:not UTF-8",
+            "says:broken picture",
+            "says:html picture",
+            "says:huge picture",
+            "says:bad link",
+        ),
+        EMPTY,
     ),
     **{f"says:{what}": ODD for what in ("html", "nothing", "list", "number", "text", "deep", "null")},
     "says:error in a 200": ODD,
@@ -277,7 +285,12 @@ def test_retries_count(gateway, provider):
     got = ask(gateway, config=target(provider, "once:500", retry=retry), prompt="counted")
     assert (got.status, got.attempts, got.headers["x-portkey-retry-attempt-count"]) == (200, 2, "1")
     got = ask(gateway, config=target(provider, "status:500", retry=retry))
-    assert (got.status, got.attempts, got.headers["x-portkey-retry-attempt-count"], got.final) == (500, 3, "-1", "false")
+    assert (got.status, got.attempts, got.headers["x-portkey-retry-attempt-count"], got.final) == (
+        500,
+        3,
+        "-1",
+        "false",
+    )
 
 
 def test_retries_of_what_may_be_billed_keep_to_the_allowance(gateway, provider):

@@ -296,7 +296,6 @@ async def test_a_crash_over_an_answer_is_that_targets_failure(caplog):
     assert "secret-of-the-answer" not in outcome.message
 
 
-@pytest.mark.xfail(reason="ImageTarget._exchange updates the headers that all steps of a flow share")
 async def test_a_polled_flow_shares_headers_but_not_those_of_one_step():
     def flow(_request, _target):
         yield from send(Send("POST", "/jobs", json={"a": 1}, headers={"X-Step": "one"}))

@@ -315,13 +315,11 @@ def test_an_ipv4_address_packed_in_another_way_is_no_way_around(address):
     assert forbidden(address, private=False, loopback=False)
 
 
-@pytest.mark.xfail(reason="`::/96`, the IPv4-compatible addresses, is not listed in addresses.py")
 @pytest.mark.parametrize("address", ["::10.0.0.1", "::127.0.0.1", "::169.254.169.254"])
 def test_an_address_of_the_old_ipv4_compatible_kind_is_no_way_around(address):
     assert forbidden(address, private=False, loopback=False)
 
 
-@pytest.mark.xfail(reason="the IPv4 address inside a NAT64 or 6to4 address is not looked at")
 @pytest.mark.parametrize("address", ["64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::"])
 def test_metadata_services_are_closed_behind_a_translator_too(address):
     assert forbidden(address, private=True, loopback=True)
