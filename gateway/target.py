@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,11 +17,15 @@ from gateway.config.spec import TargetSpec
 from gateway.delivery.verify import Fault, look, mismatches
 from gateway.errors import GatewayError
 from gateway.images import Adaptation, ImageReply, ImageRequest
+from gateway.secret import Secret
 from gateway.transport import Transport
 from gateway.wire import Adapter, Draw, Flow, MissingCredential, Outcome, Paint, Received, Send, Target, Wait
 from strategies import Cause, Context, Failure, Success, Try
 
 _log = logging.getLogger("gateway.target")
+
+_SHORTEST_KEY = 4
+"""What is shorter keeps nothing secret, and occurs in any sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,11 @@ class ImageTarget:
             headers = self.headers_for(request)
         except MissingCredential as missing:
             return Failure(cause=Cause.AUTH, message=str(missing), reached=False, code="invalid_api_key")
+        if self.adapter.local:
+            attempt.sent = True  # the sandbox plays a provider: what it is asked for counts as sent, and as billed
         outcome = await self._drive(self.adapter.flow(prepared.request, self.wire), headers, attempt, context)
         if isinstance(outcome, Failure):
-            return outcome
+            return _without_keys(outcome, [*self.spec.credentials.values(), request.credential])
         return self._examine(outcome.reply, prepared)
 
     def prepare(self, request: ImageRequest) -> Prepared | Failure:
@@ -192,6 +198,19 @@ def _without_orders(params: dict[str, Any], spec: TargetSpec) -> dict[str, Any]:
     if "sandbox" not in params or spec.provider == "sandbox":
         return params
     return {name: value for name, value in params.items() if name != "sandbox"}
+
+
+def _without_keys(failure: Failure, credentials: Iterable[Secret | None]) -> Failure:
+    """Return the failure without what was sent as a credential: providers quote it, and callers may not know it."""
+    keys = [key for key in (each.reveal() for each in credentials if each) if len(key) >= _SHORTEST_KEY]
+    told = failure.message + (failure.provider_code or "") + (failure.param or "")
+    if not any(key in told for key in keys):
+        return failure
+    return replace(failure, message=functools.reduce(_starred, keys, failure.message), provider_code=None, param=None)
+
+
+def _starred(words: str, key: str) -> str:
+    return words.replace(key, "***")
 
 
 def _unsupported(refused: GatewayError) -> Failure:

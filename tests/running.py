@@ -47,6 +47,7 @@ def serving(configs: Path, *arguments: str, env: dict[str, str] | None = None) -
             break
     if not running.url:
         process.wait(10)
+        process.stdout.close()
         raise AssertionError("the gateway did not start:\n" + "".join(running.lines))
     reader = threading.Thread(target=lambda: running.lines.extend(process.stdout), daemon=True)
     reader.start()

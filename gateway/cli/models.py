@@ -17,6 +17,7 @@ def models(*, as_json: bool) -> None:
 
     Other models work too: they are passed through, and their providers judge the request. Prices are those of one
     picture, from the smallest and plainest to the largest and finest; a dash means that no such price is published.
+    What else a model takes, such as qualities and formats, is in --json.
 
     Exits with 0.
     """
@@ -26,13 +27,13 @@ def models(*, as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for heading, whole in _COLUMNS.items():
-        table.add_column(heading, no_wrap=whole)
+        table.add_column(heading, no_wrap=whole, overflow="fold")
     for row in rows:
         table.add_row(*_cells(row))
     console().print(table)
 
 
-_COLUMNS = {"provider": True, "model": True, "n": True, "price": True, "qualities": False, "sizes": False}
+_COLUMNS = {"provider": True, "model": True, "n": True, "price": True, "sizes": False}
 """Heading → whether its cells stay on one line, however narrow the terminal is."""
 
 
@@ -42,7 +43,6 @@ def _cells(row: ModelRow) -> tuple[str, ...]:
         row.id,
         str(row.n_max),
         _price(row),
-        ", ".join(row.choices.get("quality", ())),
         "any" if row.sizes is None else row.sizes.described(),
     )
 

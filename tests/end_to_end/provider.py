@@ -256,9 +256,10 @@ class _Line:
     async def _redirect(self, seen, status="307"):
         await self.send(int(status), b"", f"Location: {self.provider.redirects_to}/images/generations")
 
-    async def _echoes_key(self, seen):
+    async def _echoes_key(self, seen, status="401"):
         """Quote the credential in an error, as some providers do."""
-        await self.send(401, _error("invalid_api_key", f"Incorrect API key provided: {seen.key}"))
+        key = seen.key or seen.headers["api-key"]
+        await self.send(int(status), _error(key, f"The key {key} may not do this; Bearer {key} neither", param=key))
 
     # --- faults after the request was sent ---
 
@@ -338,8 +339,8 @@ class _Line:
         await self.watched(seen, 60)
 
 
-def _error(code, message):
-    return json.dumps({"error": {"message": message, "type": "t", "param": None, "code": code}}).encode()
+def _error(code, message, param=None):
+    return json.dumps({"error": {"message": message, "type": "t", "param": param, "code": code}}).encode()
 
 
 SAYINGS = {
