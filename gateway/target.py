@@ -134,7 +134,8 @@ class ImageTarget:
                         flow.close()
                         return given
                 case Wait(seconds):
-                    given = await asyncio.sleep(seconds)
+                    await asyncio.sleep(seconds)
+                    given = None
                 case Paint(work):
                     given = await asyncio.to_thread(work)
                 case Draw():

@@ -54,6 +54,8 @@ _BAD_HEADER = (
     "bad_header",
     "Header values may hold visible ASCII only: write other characters as \\uXXXX escapes in JSON, or use base64.",
 )
+_TWO_CONFIGS = (400, "bad_header", "Send x-portkey-config once: which of two configs is meant cannot be known.")
+_TWICE = {b"host": _BAD_HOST, b"x-portkey-config": _TWO_CONFIGS}
 _BAD_VERSION = (505, "bad_version", "Only HTTP/1.1 is spoken here: connect without HTTP/2 prior knowledge.")
 _ENCODED = (415, "unsupported_encoding", "Send the body as it is, without Content-Encoding.")
 _LARGE_HEAD = (
@@ -99,7 +101,7 @@ class Guard:
             values.append(value)
             if name in _WATCHED:
                 if name in seen and name != b"content-encoding":
-                    return _BAD_HOST if name == b"host" else _BAD_FRAMING
+                    return _TWICE.get(name, _BAD_FRAMING)
                 seen[name] = value
         if size > HEAD_BYTES:
             return _LARGE_HEAD

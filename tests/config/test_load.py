@@ -178,7 +178,7 @@ def test_json_means_what_it_means_everywhere(data, indent, ascii_only):
     ("text", "line", "advice"),
     [
         pytest.param('{"a": 1,\n "a": 2}', 2, "already given on line 1", id="a key given twice"),
-        pytest.param('{"a": 1,\n}', 2, "not valid JSON", id="a comma too much"),
+        pytest.param('{"a": 1,,\n}', 1, "not valid JSON", id="a comma too much"),
         pytest.param('{"a": \n NaN}', 2, "not finite", id="not a number"),
         pytest.param('{"a": \n -Infinity}', 2, "not finite", id="infinity"),
         pytest.param("a: 1", 1, "not valid JSON", id="YAML in a JSON file"),
@@ -234,7 +234,7 @@ def test_any_input_is_a_document_or_a_list_of_problems_and_quickly_so(text, file
 JSON_VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.floats(allow_nan=False, allow_infinity=False),
               st.text(st.characters(exclude_categories=["Cs"]))),
-    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), inner)),
     max_leaves=20,
 )  # fmt: skip
 

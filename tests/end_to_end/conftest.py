@@ -36,6 +36,7 @@ def walls():
 def session_gateway(walls, tmp_path_factory):
     folder = tmp_path_factory.mktemp("end_to_end")
     (folder / "gateway.yaml").write_text(GATEWAY_YAML.format(url=walls[0].url))
+    (folder / "with-key.yaml").write_text('{provider: openai, api_key: "${STORED_KEY}"}\n')
     with serving(folder, "--log-level", "debug", env={"STORED_KEY": STORED_KEY}) as running:
         yield running
 

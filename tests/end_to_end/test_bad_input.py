@@ -1,6 +1,7 @@
 """What callers get wrong: refused at once, in the envelope, with what to do instead, and nothing sent to anyone."""
 
 import base64
+import contextlib
 import json
 
 import pytest
@@ -98,6 +99,17 @@ def test_a_content_type_that_is_read(gateway, provider, kind):
     assert ask(gateway, b'{"prompt": "a"}', config=target(provider), content_type=kind).status == 200
 
 
+def test_a_config_that_is_given_twice(gateway, provider):
+    with line_to(gateway) as line:
+        line.sendall(raw_request(target(provider), b'{"prompt": "a"}', 'x-portkey-config: {"provider": "sandbox"}'))
+        head, _, body = line.recv(65536).partition(b"\r\n\r\n")
+    assert head.split()[1] == b"400"
+    error = json.loads(body)["error"]
+    assert error["code"] == "bad_header"
+    assert "x-portkey-config" in error["message"]
+    assert provider.connects == 0
+
+
 def test_a_compressed_body(gateway, provider):
     got = ask(gateway, b"\x1f\x8b", config=target(provider), content_encoding="gzip", **JSON)
     assert_refused(got, provider, 415, "unsupported_encoding")
@@ -112,10 +124,8 @@ def test_a_chunked_body_over_the_limit(gateway, provider):
     chunk = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
     head = raw_request(target(provider), b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
     with line_to(gateway) as line:
-        try:
+        with contextlib.suppress(ConnectionError):
             line.sendall(head + chunk * 40)
-        except ConnectionError:
-            pass
         got = line.recv(65536)
     assert b" 413 " in got.partition(b"\r\n")[0]
     assert b"body_too_large" in got
@@ -166,7 +176,7 @@ CONFIGS = {
     "a line break in a key": '{"provider": "openai", "api_key": "a\\r\\nx-evil: b"}',
     "a null byte in a key": '{"provider": "openai", "api_key": "a\\u0000"}',
     "a line break in an option": '{"provider": "openai", "api_key": "k", "openai_project": "a\\r\\nx-evil: b"}',
-    "an azure resource that leads elsewhere": '{"provider": "azure-openai", "api_key": "k", "azure_resource_name": "x.y/"}',
+    "an azure resource elsewhere": '{"provider": "azure-openai", "api_key": "k", "azure_resource_name": "x.y/"}',
     "azure without a resource": '{"provider": "azure-openai", "api_key": "k"}',
     "openai-compatible without a host": '{"provider": "openai-compatible"}',
 }

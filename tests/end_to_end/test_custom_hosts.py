@@ -80,6 +80,7 @@ def test_a_stored_key_is_not_sent_to_the_callers_host(gateway, provider):
         {"body": {"prompt": "a", "model": "@stored/good"}, "x_portkey_custom_host": provider.url},
         {"config": fallback(target(provider), {"virtual_key": "stored"}), "x_portkey_custom_host": provider.url},
         {"config": {"virtual_key": "azure", "azure_resource_name": "evil"}},
+        {"x_portkey_virtual_key": "azure", "x_portkey_azure_resource_name": "evil"},
     ):
         got = ask(gateway, **sent)
         assert blocked(got), (sent, got.body)
@@ -88,7 +89,7 @@ def test_a_stored_key_is_not_sent_to_the_callers_host(gateway, provider):
 
 @pytest.fixture(scope="module")
 def open_gateway(walls, tmp_path_factory):
-    """Run a gateway that others than this machine reach: loopback is as foreign to its callers as any private address."""
+    """Run a gateway that other machines reach: for them loopback is as private as any other address inside."""
     folder = tmp_path_factory.mktemp("open")
     port = walls[0].port
     (folder / "gateway.yaml").write_text(
@@ -120,6 +121,14 @@ def test_an_open_gateway_reaches_what_its_operator_wrote(open_gateway, provider)
     got = ask(open_gateway, config={"virtual_key": "inside", "custom_host": trusted})
     assert (got.status, got.code) == (502, "upstream_unreachable") if got.status != 200 else True
     assert blocked(ask(open_gateway, config=target("http://169.254.169.254/v1")))
+
+
+def test_a_stored_config_with_a_key_of_its_own_stays_with_its_host(open_gateway, gateway, provider):
+    got = ask(open_gateway, config="stored", x_portkey_custom_host="http://192.0.2.1/v1")
+    assert blocked(got)
+    got = ask(gateway, config="with-key", x_portkey_custom_host=provider.url)
+    assert blocked(got)
+    assert provider.connects == 0
 
 
 def test_a_trusted_host_on_another_port_is_not_trusted(open_gateway, provider):

@@ -88,7 +88,7 @@ BAD = {
     "an unknown virtual key": "virtual_key: stroed\n",
     "a missing variable": "provider: openai\napi_key: ${TEST_NOT_SET_ANYWHERE}\n",
     "a tab": "virtual_key: stored\n\tx: 1\n",
-    "an azure resource that is none": "{provider: azure-openai, api_key: test-not-real, azure_resource_name: 'a.b/c'}\n",
+    "an azure resource that is none": "{provider: azure-openai, api_key: test-not-real, azure_resource_name: a.b/c}\n",
     "azure without a resource": "{provider: azure-openai, api_key: test-not-real}\n",
     "a host that is none": "{provider: openai, api_key: test-not-real, custom_host: 'http://user@x/'}\n",
     "openai-compatible without a host": "{provider: openai-compatible}\n",
@@ -188,6 +188,19 @@ def test_stopping_finishes_what_was_begun(folder, wall, number):
         assert {got.headers.get("connection") for got in answered} == {"close"}
         assert running.process.wait(10) == 0
         assert time.monotonic() - began < 4
+
+
+def test_several_workers_reload_and_stop_as_one(folder, wall):
+    with serving(folder, "--workers", "2") as running, concurrent.futures.ThreadPoolExecutor(10) as pool:
+        say(folder, "slow:0.8")
+        assert within(
+            5, lambda: all("slow:0.8" in ask(running, x_gateway_explain="true").body.decode() for _ in range(20))
+        )
+        asked = [pool.submit(ask, running) for _ in range(10)]
+        assert wall.wait_for(10)
+        running.process.send_signal(signal.SIGTERM)
+        assert [each.result().status for each in asked] == [200] * 10
+        assert running.process.wait(10) == 0
 
 
 def test_stopping_an_idle_server_is_quick(folder):

@@ -1,5 +1,7 @@
 """Time: what is waited for, what ends a wait, and what happens when the caller does not wait at all."""
 
+import email.utils
+import itertools
 import json
 import struct
 import time
@@ -15,7 +17,7 @@ AGAIN = {"attempts": 2, "on_status_codes": [429, 503], "use_retry_after_header":
 
 def gaps(provider):
     times = [seen.at for seen in provider.seen]
-    return [after - before for before, after in zip(times, times[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(times)]
 
 
 # --- waits that the provider asks for ---
@@ -28,6 +30,14 @@ def test_retry_after_is_kept(gateway, provider, hint, shortest, longest):
     got = ask(gateway, config=target(provider, f"once:429:{hint}", retry=AGAIN), prompt=f"wait {hint}")
     assert (got.status, got.attempts, got.headers["x-portkey-retry-attempt-count"]) == (200, 2, "1")
     assert shortest <= gaps(provider)[0] <= longest
+
+
+def test_retry_after_as_a_date(gateway, provider):
+    at = int(time.time()) + 2  # noqa: TID251 - a date on the wire is wall time
+    hint = email.utils.formatdate(at, usegmt=True)
+    got = ask(gateway, config=target(provider, f"once:503:{hint}", retry=AGAIN), prompt="dated")
+    assert (got.status, got.attempts) == (200, 2)
+    assert 0.9 <= gaps(provider)[0] <= 2.4
 
 
 def test_retry_after_in_milliseconds(gateway, provider):

@@ -484,8 +484,8 @@ UNRESOLVABLE = {
     "a timeout of zero": ({VK: "openai-prod", TIMEOUT: "0"}, "m", 400, "invalid_request", TIMEOUT, "from 1 to 600000"),
     "a timeout too long": ({VK: "openai-prod", TIMEOUT: "600001"}, "m", 400, "invalid_request", TIMEOUT, "600000"),
     "a timeout of 5000 digits": ({VK: "openai-prod", TIMEOUT: "9" * 5000}, "m", 400, "invalid_request", TIMEOUT, ""),
-    "a config of a thousand levels": (
-        {CONFIG: '{"a":' + "[" * 1000 + "]" * 1000 + "}"},
+    "a config of ten thousand levels": (
+        {CONFIG: '{"targets":' + "[" * 10_000 + "]" * 10_000 + "}"},
         "m",
         400,
         "invalid_config",
