@@ -234,7 +234,9 @@ def test_any_input_is_a_document_or_a_list_of_problems_and_quickly_so(text, file
 JSON_VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.floats(allow_nan=False, allow_infinity=False),
               st.text(st.characters(exclude_categories=["Cs"]))),
-    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), inner)),
+    lambda inner: st.one_of(
+        st.lists(inner), st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), inner)
+    ),
     max_leaves=20,
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ import contextlib
 import json
 from dataclasses import dataclass
 
-from gateway.http.serving import Drain, serve
+from gateway.server.serving import Drain, serve
 
 
 @dataclass

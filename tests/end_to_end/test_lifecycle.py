@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import os
 import signal
 import socket
 import time
@@ -63,8 +62,8 @@ def answers_with(gateway, wall, model):
 
 
 def test_a_good_edit_goes_live_and_running_requests_keep_their_version(own_gateway, folder, wall):
-    say(folder, "slow:2.5")
-    assert within(5, lambda: "slow:2.5" in ask(own_gateway, x_gateway_explain="true").body.decode())
+    say(folder, "slow:1.5")
+    assert within(5, lambda: "slow:1.5" in ask(own_gateway, x_gateway_explain="true").body.decode())
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         running = [pool.submit(ask, own_gateway) for _ in range(4)]
         assert wall.wait_for(4)
@@ -97,17 +96,20 @@ BAD = {
 
 
 def test_bad_edits_never_reach_traffic(own_gateway, folder, wall):
-    """All in one test, as each costs a reload."""
+    """All in one test, one after the other, as each costs a reload."""
     config = folder / "pictures.yaml"
+    told = []
     for name, text in BAD.items():
+        before = told
         config.write_text(text)
-        assert within(5, lambda: problems(own_gateway)), name
-        (problem, *_) = problems(own_gateway)
-        assert "pictures.yaml" in problem, name
+        assert within(5, lambda before=before: problems(own_gateway) not in ([], before)), name
+        told = problems(own_gateway)
+        assert "pictures.yaml" in told[0], name
         assert ready(own_gateway).status == 200
         assert answers_with(own_gateway, wall, "good"), name
-        say(folder, "good")
-        assert within(5, lambda: not problems(own_gateway)), name
+    say(folder, "chunked")
+    assert within(5, lambda: answers_with(own_gateway, wall, "chunked"))
+    assert problems(own_gateway) == []
 
 
 def test_the_gateway_file_edited_badly_and_deleted(own_gateway, folder, wall):
@@ -156,7 +158,7 @@ def test_requests_never_fail_while_configs_change(own_gateway, folder, wall):
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         running = [pool.submit(asks) for _ in range(2)]
-        for round_ in range(4):
+        for round_ in range(2):
             say(folder, f"good:{round_}")
             time.sleep(0.3)
             (folder / "pictures.yaml").write_text("{broken" if round_ % 2 else PICTURES.format(model="good:x"))
@@ -174,13 +176,12 @@ def test_bad_configs_at_the_start(folder):
 # --- drain ---
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_finishes_what_was_begun(folder, wall, number):
+def test_stopping_finishes_what_was_begun(folder, wall):
     with serving(folder) as running, concurrent.futures.ThreadPoolExecutor(60) as pool:
         asked = [pool.submit(ask, running, config=target(wall, "slow:1.2")) for _ in range(50)]
         assert wall.wait_for(50)
         began = time.monotonic()
-        os.kill(running.process.pid, number)
+        running.process.send_signal(signal.SIGTERM)
         assert within(1, lambda: ready(running).status == 503)
         assert ready(running).json["status"] == "stopping"
         answered = [each.result() for each in asked]

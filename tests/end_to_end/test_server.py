@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from gateway.http.body import until_gone
-from gateway.http.connection import Patience
-from gateway.http.serving import Drain
 from gateway.server import CannotBind, bind, is_loopback
+from gateway.server.connection import Patience
+from gateway.server.serving import Drain
 from tests.end_to_end.raw_client import connect, lifespan, reply, request, serving
 
 ROOT = Path(__file__).parents[2]

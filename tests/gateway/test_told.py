@@ -5,8 +5,8 @@ import h11
 import pytest
 
 from gateway.http import told
-from gateway.http.head import head
 from gateway.images import Adaptation, ImageReply, Picture
+from gateway.server.head import head
 from strategies import Cause, Failure, Journey, Success, Try
 from tests.gateway.scripted import route_of
 

@@ -12,12 +12,12 @@ from hypercorn.protocol.h11 import STREAM_ID
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.utils import suppress_body
 
-from gateway.http.head import body_parts, end_parts, head
-from gateway.http.inbox import Inbox
 from gateway.http.refusal import refusal
+from gateway.server.head import body_parts, end_parts, head
+from gateway.server.inbox import Inbox
 
 if TYPE_CHECKING:
-    from gateway.http.protocol import Http1
+    from gateway.server.protocol import Http1
 
 _log = logging.getLogger("gateway.server")
 

@@ -10,12 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from gateway.http.connection import Patience
-from gateway.http.protocol import App
-from gateway.http.serving import Drain, serve
-from gateway.http.sockets import CannotBind, bind, is_loopback
-
-__all__ = ["CannotBind", "Drain", "Patience", "bind", "is_loopback", "run", "serve"]
+from gateway.server.protocol import App
+from gateway.server.serving import Drain, serve
+from gateway.server.sockets import CannotBind, bind
 
 MakeApp: TypeAlias = Callable[[], tuple[App, asyncio.Event]]
 

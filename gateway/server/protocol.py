@@ -15,9 +15,9 @@ from hypercorn.config import Config
 from hypercorn.events import Event
 from hypercorn.protocol.h11 import H11Protocol
 
-from gateway.http.head import body_parts, end_parts, head
 from gateway.http.refusal import refusal
-from gateway.http.stream import Stream
+from gateway.server.head import body_parts, end_parts, head
+from gateway.server.stream import Stream
 
 Address: TypeAlias = tuple[str, int] | None
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]

@@ -9,7 +9,7 @@ from typing import Any, cast
 import h11
 from hypercorn.events import Closed, Event, RawData, Updated
 
-from gateway.http.protocol import Address, Http1, Paused, Server
+from gateway.server.protocol import Address, Http1, Paused, Server
 
 _PIPELINED_BYTES = 64 * 1024
 """How much a client may send ahead: reading on is how we notice that it leaves."""

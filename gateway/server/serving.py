@@ -12,9 +12,9 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.lifespan import Lifespan
 from hypercorn.config import Config
 
-from gateway.http.connection import Connection, Patience
-from gateway.http.protocol import App, Server
-from gateway.http.sockets import BACKLOG, bind
+from gateway.server.connection import Connection, Patience
+from gateway.server.protocol import App, Server
+from gateway.server.sockets import BACKLOG, bind
 
 _LOOK_SECONDS = 0.05
 _LAST_WORDS_SECONDS = 5.0

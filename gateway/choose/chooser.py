@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.callers import Callers
+from gateway.choose.callers import Callers
+from gateway.choose.named_target import PROVIDER, VIRTUAL_KEY, bare, family_headers, named_target, provider_in
 from gateway.compile import ImageNode, Route, compile_config
 from gateway.config.document import Document
 from gateway.config.folder import Snapshot
@@ -18,7 +19,6 @@ from gateway.config.spec import ConfigSpec, TargetSpec
 from gateway.config.suggest import did_you_mean
 from gateway.config.trusted_hosts import host_matcher
 from gateway.errors import ConfigNotFound, GatewayError, InvalidConfig, Problem
-from gateway.named_target import PROVIDER, VIRTUAL_KEY, bare, family_headers, named_target, provider_in
 from gateway.secret import Secret
 from gateway.wire import MissingField
 

@@ -15,11 +15,11 @@ from gateway.config.spec import (
     SingleSpec,
     TargetSpec,
 )
-from gateway.first_send import first_send
+from gateway.explain.first_send import first_send
+from gateway.explain.worst_case import Worst, worst_of
 from gateway.images import ImageRequest
 from gateway.target import ImageTarget
 from gateway.wire import Received, failure_of
-from gateway.worst_case import Worst, worst_of
 from strategies import BILLING, Cause, Failure, FallbackRule
 
 LeafOf = Callable[[TargetSpec, bool], ImageTarget]
