@@ -34,6 +34,7 @@ _CUSTOM_HOST, _FORWARD, _TIMEOUT = (
 )
 _OVERRIDING = (_CUSTOM_HOST, _FORWARD, _TIMEOUT)
 _LIKE_AN_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_LIKE_A_WORD = re.compile(r"[\w.~/-]+", re.ASCII)
 _MILLISECONDS = re.compile(r"0*[1-9][0-9]{0,5}", re.ASCII)
 _LONGEST_TIMEOUT_MS = 600_000
 
@@ -151,12 +152,12 @@ class Chooser:
         if document is not None:
             return document
         takes = "the id of a stored config, a JSON object, or base64 of one"
-        if not _LIKE_AN_ID.fullmatch(config):  # what it is instead may hold a key, and is not repeated
+        if not _LIKE_A_WORD.fullmatch(config):
             raise InvalidConfig([Problem(message=f"this is not {takes}.", path=_CONFIG)])
-        raise ConfigNotFound(
-            f"No config has the id {config!r}{did_you_mean(config, self.stored)} {_CONFIG} takes {takes}.",
-            param=_CONFIG,
-        )
+        said = "that id."
+        if _LIKE_AN_ID.fullmatch(config):  # what is not may hold a key, and is not repeated
+            said = f"the id {config!r}{did_you_mean(config, self.stored)}"
+        raise ConfigNotFound(f"No config has {said} {_CONFIG} takes {takes}.", param=_CONFIG)
 
     def _overrides(self, headers: Mapping[str, str]) -> Overrides | None:
         if not any(name in headers for name in _OVERRIDING):

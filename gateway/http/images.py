@@ -12,7 +12,15 @@ from gateway.choose import Choice, Chooser
 from gateway.errors import GatewayError
 from gateway.http import reply, told
 from gateway.http.body import ClientGone, read_body, until_gone
-from gateway.http.decode import flag_of, headers_of, metadata_of, params_of, seconds_allowed, trace_id_of
+from gateway.http.decode import (
+    flag_of,
+    headers_of,
+    metadata_of,
+    params_of,
+    refuse_idempotency,
+    seconds_allowed,
+    trace_id_of,
+)
 from gateway.images import ImageReply, ImageRequest
 from strategies import Context, Failure, Journey, Success
 
@@ -58,6 +66,7 @@ class Generations:
             receive, limit=self._max_json_bytes, declared=None if declared is None else int(declared)
         )
         started = time.perf_counter()
+        refuse_idempotency(headers)
         params = params_of(body, headers)
         choice = self._chooser().choose(headers, _model_in(params))
         if choice.model is not None:

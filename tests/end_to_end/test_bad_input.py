@@ -298,11 +298,25 @@ def test_an_id_that_is_not_stored(gateway, config):
     assert (got.status, got.code, got.error["param"]) == (404, "config_not_found", "x-portkey-config")
 
 
-@pytest.mark.parametrize("config", ["../../etc/passwd", "a b", "x" * 65, "sk-proj/+canary"])
-def test_what_cannot_be_an_id_is_not_repeated(gateway, config):
+@pytest.mark.parametrize(
+    ("config", "status", "code"),
+    [
+        ("../../etc/passwd", 404, "config_not_found"),
+        ("x" * 65, 404, "config_not_found"),
+        ("a b", 400, "invalid_config"),
+        ("sk-proj/+canary", 400, "invalid_config"),
+    ],
+)
+def test_what_cannot_be_an_id_is_not_repeated(gateway, config, status, code):
     got = ask(gateway, config=config)
-    assert (got.status, got.code) == (400, "invalid_config")
+    assert (got.status, got.code) == (status, code)
     assert config not in got.error["message"]
+
+
+def test_an_idempotency_key_is_refused_rather_than_ignored(gateway, provider):
+    got = ask(gateway, config=target(provider), idempotency_key="once")
+    assert (got.status, got.error["param"]) == (400, "idempotency-key")
+    assert provider.seen == []
 
 
 # --- paths and methods ---
