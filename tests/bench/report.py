@@ -31,7 +31,7 @@ def page(rows, bench):
     machine = [
         ("date", f"{datetime.now(UTC):%Y-%m-%d}"),
         ("processor", f"{_processor()}, {os.cpu_count()} cores"),
-        ("kernel", f"{platform.system()} {platform.release()}"),
+        ("kernel", f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"),
         ("Python", platform.python_version()),
         ("node", _node()),
         ("rounds", f"{bench.plan.rounds} of {bench.plan.seconds:g} s for each system"),
