@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
 
 import orjson
 from starlette.applications import Starlette
@@ -11,24 +10,24 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.choose import Choice, Chooser
 from gateway.config.spec import TargetSpec
 from gateway.config.watch import Configs
 from gateway.explain import explain
-from gateway.http import reply
+from gateway.http.envelope import envelope
 from gateway.http.guard import Guard
 from gateway.http.images import Generations
 from gateway.images import ImageRequest
 from gateway.providers import PROVIDERS
+from gateway.server import is_loopback
 from gateway.settings import Settings
 from gateway.target import ImageTarget
 from gateway.transport import Transport
 
-ASGI = Callable[[Any, Any, Any], Awaitable[None]]
-
 _GENERATIONS = ("/v1/images/generations", "/images/generations")
-_LOOPBACK_NAMES = ("127.", "localhost", "::1")
+_NOT_YET = ("/images/edits", "/images/variations")
 
 
 class Gateway:
@@ -41,7 +40,7 @@ class Gateway:
         self.stopping = asyncio.Event()
         self._transport = Transport(
             max_response_bytes=settings.max_response_bytes,
-            trust_loopback=settings.host.startswith(_LOOPBACK_NAMES),
+            trust_loopback=is_loopback(settings.host),
         )
         self._snapshot = live.snapshot
         self._chooser = self._new_chooser()
@@ -53,9 +52,9 @@ class Gateway:
             self._chooser = self._new_chooser()
         return self._chooser
 
-    def explained(self, choice: Choice, request: ImageRequest) -> bytes:
+    def explained(self, choice: Choice, request: ImageRequest, seconds: float) -> bytes:
         """Return the story of a route, as `x-gateway-explain` answers it."""
-        return orjson.dumps(explain(choice.route, request, self.leaf), option=orjson.OPT_INDENT_2)
+        return orjson.dumps(explain(choice.route, request, self.leaf, seconds=seconds), option=orjson.OPT_INDENT_2)
 
     def leaf(self, spec: TargetSpec, checks: bool) -> ImageTarget:  # noqa: FBT001 - called by position, from compile
         """Return the node that talks to one target."""
@@ -83,7 +82,7 @@ class Gateway:
         )
 
 
-def build(settings: Settings, live: Configs) -> tuple[ASGI, Gateway]:
+def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
     """Return the application, and what it holds."""
     gateway = Gateway(settings, live)
     generations = Generations(gateway.chooser, gateway.explained, max_json_bytes=settings.max_json_bytes)
@@ -101,10 +100,10 @@ def build(settings: Settings, live: Configs) -> tuple[ASGI, Gateway]:
     return Guard(_shortcut(hot, slow), cap=lambda _: settings.max_json_bytes), gateway
 
 
-def _shortcut(hot: Mapping[tuple[str, str], ASGI], otherwise: ASGI) -> ASGI:
+def _shortcut(hot: Mapping[tuple[str, str], ASGIApp], otherwise: ASGIApp) -> ASGIApp:
     """Spare the routes that carry the load the search through all routes."""
 
-    async def dispatch(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         application = otherwise
         if scope["type"] == "http":
             application = hot.get((scope["method"], scope["path"]), otherwise)
@@ -131,14 +130,16 @@ def _readyz(gateway: Gateway) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _refused(request: Request, refused: Exception) -> Response:
-    status = refused.status_code if isinstance(refused, HTTPException) else 500
+    assert isinstance(refused, HTTPException)  # it is registered for these alone  # noqa: S101
+    status, headers = refused.status_code, refused.headers
     method, path = request.method, request.scope["path"][:200]
-    headers = refused.headers if isinstance(refused, HTTPException) else None
     if status == 405:  # noqa: PLR2004
         allowed = (headers or {}).get("Allow", "POST")
         message, code = f"{method} is not answered at {path}; send {allowed}.", "method_not_allowed"
     else:
-        message = f"There is nothing at {path}. Pictures are made by POST {_GENERATIONS[0]}."
+        where = f"Pictures are made by POST {_GENERATIONS[0]}; how the gateway is, is said at /livez and /readyz."
+        what = "is not part of this version yet" if path.endswith(_NOT_YET) else "is nothing that is served here"
+        message = f"{path} {what}. {where}"
         code = "unknown_url"
-    body = reply.envelope(message, type_="invalid_request_error", code=code)
+    body = envelope(message, type_="invalid_request_error", code=code)
     return Response(body, status_code=status, headers=headers, media_type="application/json")

@@ -84,8 +84,7 @@ def _bare_node(spec: NodeSpec, make_leaf: Callable[[TargetSpec], ImageNode]) -> 
     children = tuple(_node(child, make_leaf) for child in spec.children)
     match spec:
         case FallbackSpec():
-            causes = None if spec.on_causes is None else frozenset(map(Cause, spec.on_causes))
-            return Fallback(children, FallbackRule(spec.on_status_codes, causes))
+            return Fallback(children, fallback_rule(spec))
         case LoadBalanceSpec():
             return LoadBalance(children, spec.weights)
         case ConditionalSpec():
@@ -95,7 +94,13 @@ def _bare_node(spec: NodeSpec, make_leaf: Callable[[TargetSpec], ImageNode]) -> 
             return children[0]
 
 
-def rule_of(spec: TargetSpec) -> RetryRule:
+def fallback_rule(spec: FallbackSpec) -> FallbackRule:
+    """Return when a fallback moves on."""
+    causes = None if spec.on_causes is None else frozenset(map(Cause, spec.on_causes))
+    return FallbackRule(spec.on_status_codes, causes)
+
+
+def retry_rule(spec: TargetSpec) -> RetryRule:
     """Return when a target is tried again."""
     rule = RetryRule(attempts=spec.retry.attempts, use_retry_after=spec.retry.use_retry_after_header)
     codes = spec.retry.on_status_codes
@@ -105,4 +110,4 @@ def rule_of(spec: TargetSpec) -> RetryRule:
 def _leaf(spec: TargetSpec, leaf: ImageNode) -> ImageNode:
     """Nest one target, outermost first: retry → attempt (counted, judged by the money rule) → timeout → leaf."""
     attempt = Attempt(spec.path, Timeout(leaf, spec.request_timeout), BILLING[spec.billing])
-    return Retry(attempt, rule_of(spec))
+    return Retry(attempt, retry_rule(spec))

@@ -53,16 +53,10 @@ class NotAllowed(GatewayError):
     type = "permission_error"
 
 
-class NotFound(GatewayError):
-    """There is nothing under that name."""
-
-    status = 404
-    code = "unknown_url"
-
-
-class ConfigNotFound(NotFound):
+class ConfigNotFound(GatewayError):
     """No stored config has that id."""
 
+    status = 404
     code = "config_not_found"
 
 
@@ -85,13 +79,6 @@ class UnsupportedEncoding(GatewayError):
 
     status = 415
     code = "unsupported_encoding"
-
-
-class HeadersTooLarge(GatewayError):
-    """The request's head, or the config in it, is over its limit."""
-
-    status = 431
-    code = "headers_too_large"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

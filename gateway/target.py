@@ -67,10 +67,9 @@ class ImageTarget:
         prepared = self.prepare(request)
         if isinstance(prepared, Failure):
             return prepared
-        try:
-            headers = self.headers_for(request)
-        except MissingCredential as missing:
-            return Failure(cause=Cause.AUTH, message=str(missing), reached=False, code="invalid_api_key")
+        headers = self.headers_for(request)
+        if isinstance(headers, Failure):
+            return headers
         if self.adapter.local:
             attempt.sent = True  # the sandbox plays a provider: what it is asked for counts as sent, and as billed
         outcome = await self._drive(self.adapter.flow(prepared.request, self.wire), headers, attempt, context)
@@ -103,15 +102,17 @@ class ImageTarget:
             )
         return Prepared(replace(request, params=params), row, () if spec.adapt == "lenient" else adaptations)
 
-    def headers_for(self, request: ImageRequest) -> dict[str, str]:
-        """Return the headers of a request to this target; raises `MissingCredential`."""
+    def headers_for(self, request: ImageRequest) -> dict[str, str] | Failure:
+        """Return the headers of a request to this target, unless its caller has to bring a credential and did not."""
         spec = self.spec
         headers = dict(self.headers)
         if spec.passthrough:
             given = {} if request.credential is None else {"api_key": request.credential}
-            headers.update(
-                _lowered(self.adapter.authorize(replace(self.wire, credentials={**given, **spec.credentials})))
-            )
+            wire = replace(self.wire, credentials={**given, **spec.credentials})
+            try:
+                headers.update(_lowered(self.adapter.authorize(wire)))
+            except MissingCredential as missing:
+                return Failure(cause=Cause.AUTH, message=str(missing), reached=False, code="invalid_api_key")
         for name in spec.forward_headers:
             if name in request.headers:
                 headers[name] = request.headers[name]
@@ -181,6 +182,9 @@ class ImageTarget:
                         for found in mismatches(params.get("size"), params.get("output_format"), seen)
                         if found not in adaptations
                     )
+        wanted, given = params.get("response_format"), "b64_json" if reply.pictures[0].url is None else "url"
+        if wanted not in (None, given) and self.spec.adapt != "lenient":
+            adaptations += (Adaptation("response_format", str(wanted), given),)
         asked, made = params.get("n") or 1, len(reply.pictures)
         if made < asked and self.spec.adapt != "lenient":
             adaptations += (Adaptation("n", str(asked), str(made)),)

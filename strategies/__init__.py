@@ -6,16 +6,17 @@ tenacity inside `retry.py` alone.
 
 from strategies.attempt import BILLING, Attempt
 from strategies.backoff import Backoff
-from strategies.conditional import Branch, Conditional
-from strategies.fallback import DEFAULT_RULE, Fallback, FallbackRule
+from strategies.conditional import NO_ROUTE, Branch, Conditional
+from strategies.fallback import Fallback, FallbackRule
 from strategies.load_balance import LoadBalance
-from strategies.node import Cause, Context, Failure, Journey, Node, Outcome, Success, Try, more_telling
-from strategies.retry import Retry, RetryRule
+from strategies.node import Cause, Context, Failure, Journey, Node, Outcome, Success, Try
+from strategies.retry import LONGEST_TOTAL_WAIT, Retry, RetryRule
 from strategies.timeout import Deadline, Timeout
 
 __all__ = [
     "BILLING",
-    "DEFAULT_RULE",
+    "LONGEST_TOTAL_WAIT",
+    "NO_ROUTE",
     "Attempt",
     "Backoff",
     "Branch",
@@ -35,5 +36,4 @@ __all__ = [
     "Success",
     "Timeout",
     "Try",
-    "more_telling",
 ]

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Generic
 
-from strategies.node import Cause, Context, Failure, Node, Rep_co, Req_contra, Success, Try
+from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra, Try
 
 BILLING = {"strict": 0.0, "once": 1.0, "any": math.inf}
 """How many continuations each `billing` word allows after attempts that may have been billed."""
@@ -19,7 +19,7 @@ class Attempt(Generic[Req_contra, Rep_co]):
     inner: Node[Req_contra, Rep_co]
     allowance: float = BILLING["once"]
 
-    async def __call__(self, request: Req_contra, context: Context, /) -> Success[Rep_co] | Failure:
+    async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Make one attempt."""
         journey = context.journey
         loop = asyncio.get_running_loop()
@@ -32,7 +32,7 @@ class Attempt(Generic[Req_contra, Rep_co]):
             )
         attempt = Try(target=self.target, started=now)
         journey.attempts.append(attempt)
-        outcome: Success[Rep_co] | Failure | None = None
+        outcome: Outcome[Rep_co] | None = None
         try:
             outcome = await self.inner(request, context.within(attempt))
         finally:

@@ -19,8 +19,12 @@ class Backoff:
 
     def wait(self, failure: Failure, retries: int, rng: random.Random) -> float:
         """Seconds before the next try, after that many retries."""
-        base = self.rate_limited_base if failure.cause is Cause.RATE_LIMITED else self.base
-        return rng.uniform(0.0, min(self.cap, base * 2.0**retries))
+        return rng.uniform(0.0, self.longest(retries, rate_limited=failure.cause is Cause.RATE_LIMITED))
+
+    def longest(self, retries: int, *, rate_limited: bool) -> float:
+        """Return the most seconds before the next try."""
+        base = self.rate_limited_base if rate_limited else self.base
+        return min(self.cap, base * 2.0**retries)
 
     def honour(self, retry_after: float, rng: random.Random) -> float:
         """Seconds to wait where the provider said how long: never less than it asked for."""

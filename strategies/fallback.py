@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
 
-from strategies.node import Cause, Context, Failure, Node, Rep_co, Req_contra, Success, more_telling
+from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra, Success
 
 _STAYS = frozenset({Cause.POLICY, Cause.BUDGET, Cause.DEADLINE})
 """What ends the chain unless it is listed."""
@@ -40,7 +40,7 @@ class Fallback(Generic[Req_contra, Rep_co]):
     children: Sequence[Node[Req_contra, Rep_co]]
     rule: FallbackRule = DEFAULT_RULE
 
-    async def __call__(self, request: Req_contra, context: Context, /) -> Success[Rep_co] | Failure:
+    async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Return the first success, or the most telling failure."""
         journey = context.journey
         told: Failure | None = None
@@ -60,3 +60,12 @@ class Fallback(Generic[Req_contra, Rep_co]):
         assert told is not None  # a fallback without children is refused when it is read  # noqa: S101
         journey.retries = retries
         return told
+
+
+def more_telling(told: Failure | None, failure: Failure) -> Failure:
+    """Of two failures of one request, the one its caller should hear: the last that reached a provider."""
+    if told is None:
+        return failure
+    if failure.cause is Cause.UNSUPPORTED:
+        return told  # what a later target cannot express says nothing about why the earlier one failed
+    return failure if failure.reached or not told.reached else told

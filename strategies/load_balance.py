@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
-from strategies.node import Context, Failure, Node, Rep_co, Req_contra, Success
+from strategies.node import Context, Node, Outcome, Rep_co, Req_contra
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class LoadBalance(Generic[Req_contra, Rep_co]):
         object.__setattr__(self, "_bounds", bounds)
         object.__setattr__(self, "_last", bounds.index(bounds[-1]))  # the last child that has any weight
 
-    async def __call__(self, request: Req_contra, context: Context, /) -> Success[Rep_co] | Failure:
+    async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Let the picked child answer."""
         return await self.children[self.pick(context.journey.rng.random())](request, context)
 

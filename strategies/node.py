@@ -100,7 +100,7 @@ Outcome = Success[Rep_co] | Failure
 class Node(Protocol[Req_contra, Rep_co]):
     """Answers a request with an outcome; never raises for a failure it can name."""
 
-    async def __call__(self, request: Req_contra, context: "Context", /) -> Success[Rep_co] | Failure:
+    async def __call__(self, request: Req_contra, context: "Context", /) -> Outcome[Rep_co]:
         """Answer the request, within what the context still allows."""
         ...
 
@@ -128,6 +128,8 @@ class Journey:
     """Failed attempts that may have been billed."""
     retries: int = 0
     """Retries of the leaf whose outcome is told; -1 when it gave up retrying."""
+    gave_up: bool = False
+    """Whether any leaf gave up retrying."""
     exhausted: dict[Hashable, Failure] = field(default_factory=dict)
     """Leaves that will not be entered again, with what they said."""
 
@@ -170,12 +172,3 @@ class Context:
     def remaining(self) -> float:
         """Seconds until the deadline."""
         return self.deadline - asyncio.get_running_loop().time()
-
-
-def more_telling(told: Failure | None, failure: Failure) -> Failure:
-    """Of two failures of one request, the one its caller should hear: the last that reached a provider."""
-    if told is None:
-        return failure
-    if failure.cause is Cause.UNSUPPORTED:
-        return told  # what a later target cannot express says nothing about why the earlier one failed
-    return failure if failure.reached or not told.reached else told

@@ -7,12 +7,13 @@ from typing import Generic
 import tenacity
 
 from strategies.backoff import DEFAULT_BACKOFF, Backoff
-from strategies.node import Cause, Context, Failure, Node, Rep_co, Req_contra, Success
+from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra
 
 DEFAULT_CODES = frozenset({429, 500, 502, 503, 504, 529})
+LONGEST_TOTAL_WAIT = 60.0
+"""Seconds that all waits of one leaf may take together."""
 
 _NEVER_AGAIN = frozenset({Cause.POLICY, Cause.BUDGET, Cause.DEADLINE, Cause.UNSUPPORTED})
-_LONGEST_TOTAL_WAIT = 60.0
 _LONGEST_WAIT_WITH_ALTERNATIVE = 2.0
 _TOO_MANY_REQUESTS = 429
 
@@ -46,7 +47,7 @@ class Retry(Generic[Req_contra, Rep_co]):
     inner: Node[Req_contra, Rep_co]
     rule: RetryRule = DEFAULT_RULE
 
-    async def __call__(self, request: Req_contra, context: Context, /) -> Success[Rep_co] | Failure:
+    async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Try until something else than a failure worth repeating comes back."""
         journey = context.journey
         said_before = journey.exhausted.get(self)
@@ -60,9 +61,7 @@ class Retry(Generic[Req_contra, Rep_co]):
             journey.exhausted[self] = outcome
         return outcome
 
-    async def _again(
-        self, request: Req_contra, context: Context, outcome: Success[Rep_co] | Failure
-    ) -> Success[Rep_co] | Failure:
+    async def _again(self, request: Req_contra, context: Context, outcome: Outcome[Rep_co]) -> Outcome[Rep_co]:
         course = _Course(self.rule, context)
         retries = 0
         async for turn in tenacity.AsyncRetrying(
@@ -79,6 +78,7 @@ class Retry(Generic[Req_contra, Rep_co]):
             turn.retry_state.set_result(outcome)
         gave_up = isinstance(outcome, Failure) and self.rule.applies(outcome)
         context.journey.retries = -1 if gave_up else retries
+        context.journey.gave_up |= gave_up
         return outcome
 
 
@@ -110,7 +110,7 @@ class _Course:
 
     def _fits(self, wait: float, state: tenacity.RetryCallState) -> bool:
         failure = _outcome(state)
-        longest = _LONGEST_TOTAL_WAIT - state.idle_for
+        longest = LONGEST_TOTAL_WAIT - state.idle_for
         if self._asked(failure) is not None and self.context.has_way_out(failure):
             longest = min(longest, _LONGEST_WAIT_WITH_ALTERNATIVE)
         return wait <= longest and wait < self.context.remaining()

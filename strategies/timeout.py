@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Generic
 
-from strategies.node import Cause, Context, Failure, Node, Rep_co, Req_contra, Success
+from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Timeout(Generic[Req_contra, Rep_co]):
     inner: Node[Req_contra, Rep_co]
     seconds: float | None = None
 
-    async def __call__(self, request: Req_contra, context: Context, /) -> Success[Rep_co] | Failure:
+    async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Run the attempt; its expiry is a failure, every other cancellation passes."""
         limit = context.deadline
         if self.seconds is not None:
@@ -53,7 +53,7 @@ class Deadline(Generic[Req_contra, Rep_co]):
     inner: Node[Req_contra, Rep_co]
     seconds: float
 
-    async def __call__(self, request: Req_contra, context: Context, /) -> Success[Rep_co] | Failure:
+    async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Run the subtree with the earlier of both deadlines."""
         return await self.inner(request, context.until(asyncio.get_running_loop().time() + self.seconds))
 

@@ -11,6 +11,8 @@ from typing import Any
 from aiohttp import web
 from PIL import Image
 
+from tests.own_thread import OwnThread
+
 KEY = "test-provider-key-not-real"
 
 _COMMON = {"model", "prompt", "n", "size", "quality", "user"}
@@ -25,7 +27,7 @@ def png(width: int = 1024, height: int = 1024) -> bytes:
 
 
 @dataclass
-class FakeOpenAI:
+class FakeOpenAI(OwnThread):
     """Runs in a thread of its own; `seen` holds every request that arrived."""
 
     key: str = KEY
@@ -33,33 +35,11 @@ class FakeOpenAI:
     failures: list[tuple[int, dict[str, Any], dict[str, str]]] = field(default_factory=list)
     """Scripted answers, used up before the API answers properly: status, body, headers."""
 
-    def __enter__(self):
-        ready = threading.Event()
-
-        def run() -> None:
-            self._loop = asyncio.new_event_loop()
-            self._loop.run_until_complete(self._serve(ready))
-            self._loop.close()
-
-        self._thread = threading.Thread(target=run, daemon=True)
-        self._thread.start()
-        assert ready.wait(10)
-        return self
-
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
-
     @property
     def bodies(self) -> list[dict[str, Any]]:
         return [request["json"] for request in self.seen]
 
-    async def _serve(self, ready: threading.Event) -> None:
-        self._stop = asyncio.Event()
+    async def _serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
         application = web.Application()
         application.router.add_post("/v1/images/generations", self._generations)
         application.router.add_post("/openai/v1/images/generations", self._generations)
@@ -69,7 +49,7 @@ class FakeOpenAI:
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]
         ready.set()
-        await self._stop.wait()
+        await stop.wait()
         await runner.cleanup()
 
     async def _generations(self, request: web.Request) -> web.StreamResponse:

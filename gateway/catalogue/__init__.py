@@ -3,7 +3,7 @@
 from gateway.catalogue.adapt import fit, inexpressible
 from gateway.catalogue.malformed import malformed
 from gateway.catalogue.models import CANONICAL, ModelRow, all_rows, find, provider_of, row_of
-from gateway.catalogue.price import price, range_
+from gateway.catalogue.price import price, price_range
 from gateway.catalogue.refuse import refusal
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "inexpressible",
     "malformed",
     "price",
+    "price_range",
     "provider_of",
-    "range_",
     "refusal",
     "row_of",
 ]

@@ -14,12 +14,9 @@ _RESPONSES = ("url", "b64_json")
 _NEARLY_A_SIZE = re.compile(r"\s*([0-9]+)\s*[xX×✕*]\s*([0-9]+)\s*(?:px)?\s*")
 
 
-def malformed(params: Mapping[str, Any], *, prompted: bool = True) -> GatewayError | None:
-    """Return what is wrong with the parameters whatever model they are for, or `None`.
-
-    Variations have no prompt: they say so by `prompted`.
-    """
-    if prompted and "prompt" not in params:
+def malformed(params: Mapping[str, Any]) -> GatewayError | None:
+    """Return what is wrong with the parameters whatever model they are for, or `None`."""
+    if "prompt" not in params:
         return _invalid("prompt", "it is required, and says what to paint")
     for name, value in params.items():
         check = _CHECKS.get(name)

@@ -109,10 +109,6 @@ class ModelRow:
         """The form pictures come in when nothing is asked: `url` or `b64_json`."""
         return self.responses[0]
 
-    def retired(self, day: date) -> bool:
-        """Whether the provider no longer serves the model on that day."""
-        return self.retires is not None and self.retires <= day
-
 
 def find(provider: str, model: str | None, options: Mapping[str, Any] | None = None) -> ModelRow | None:
     """Return what is known of a provider's model, or `None`: an unknown model is passed through.

@@ -25,7 +25,7 @@ def price(row: ModelRow, params: Mapping[str, Any], delivered: int, usage: Mappi
     return round(each * delivered, _DIGITS)
 
 
-def range_(row: ModelRow, params: Mapping[str, Any]) -> tuple[float, float] | None:
+def price_range(row: ModelRow, params: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return the least and the most that a request will cost, as far as prices by picture are listed.
 
     Tokens of the prompt, a fraction of a cent, come on top where the provider counts tokens.

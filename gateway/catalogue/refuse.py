@@ -11,13 +11,10 @@ OPAQUE_FORMATS = ("jpeg",)
 """The formats that cannot hold a transparent background."""
 
 
-def refusal(row: ModelRow, params: Mapping[str, Any], *, fan_out: bool = False) -> GatewayError | None:
-    """Return which limit of its model the request breaks, or `None`.
-
-    With `fan_out` any number of pictures is fine: they are asked for in several calls.
-    """
+def refusal(row: ModelRow, params: Mapping[str, Any]) -> GatewayError | None:
+    """Return which limit of its model the request breaks, or `None`."""
     for name, value in params.items():
-        if name not in CANONICAL or (fan_out and name == "n"):
+        if name not in CANONICAL:
             continue
         problem = _problem(row, name, value)
         if problem is not None:

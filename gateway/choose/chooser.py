@@ -1,4 +1,4 @@
-"""Which config applies to a request (SPEC: choosing the route), from its headers and the model it names."""
+"""Which config applies to a request, from its headers and the model it names."""
 
 import re
 from collections import OrderedDict
@@ -11,10 +11,10 @@ from gateway.choose.callers import Callers
 from gateway.choose.named_target import PROVIDER, VIRTUAL_KEY, bare, family_headers, named_target, provider_in
 from gateway.compile import ImageNode, Route, compile_config
 from gateway.config.document import Document
-from gateway.config.folder import Snapshot
 from gateway.config.inline import read_inline
 from gateway.config.overrides import Overrides, with_overrides
-from gateway.config.parse import needs_target, parse
+from gateway.config.parse import check_settings, needs_target, parse
+from gateway.config.snapshot import Snapshot
 from gateway.config.spec import ConfigSpec, TargetSpec
 from gateway.config.suggest import did_you_mean
 from gateway.config.trusted_hosts import host_matcher
@@ -132,6 +132,7 @@ class Chooser:
         document = Document(data={}) if config is None else self._read(config)
         named = None
         if needs_target(document) and "strategy" not in document.data:  # what lacks its targets is told so by `parse`
+            check_settings(document)  # a slip of its own is told before what the headers lack
             named = named_target(headers, model, document.data, self._virtual_keys)
             document = Document(data={**document.data, **named.fields})
         try:

@@ -5,13 +5,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.catalogue import all_rows, provider_of
+from gateway.config.not_yet import ALIASES, PLANNED_PROVIDERS
 from gateway.config.provider_fields import ALL_FIELDS, FIELDS, SECRET_FIELDS
 from gateway.config.suggest import did_you_mean, printable
 from gateway.config.virtual_key import VirtualKey
 from gateway.errors import GatewayError, InvalidConfig
-from gateway.providers import ALIASES, PROVIDERS
+from gateway.providers import PROVIDERS
 
 PROVIDER, VIRTUAL_KEY = "x-portkey-provider", "x-portkey-virtual-key"
+
+_SLUGS = frozenset({*PROVIDERS, *PLANNED_PROVIDERS, *ALIASES})
+"""What a model's name may be prefixed with; providers that are still to come say so."""
 
 _PREFIX = "x-portkey-"
 _FAMILIES = ("openai-", "azure-", "aws-", "vertex-", "workers-ai-", "stability-", "fireworks-", "huggingface-")
@@ -95,7 +99,7 @@ def bare(model: str) -> str:
 
 def _split(model: str) -> tuple[str | None, str]:
     prefix, slash, rest = model.partition("/")
-    if slash and (prefix.startswith("@") or prefix in PROVIDERS or prefix in ALIASES):
+    if slash and (prefix.startswith("@") or prefix in _SLUGS):
         return prefix, rest
     return None, model
 
@@ -136,7 +140,7 @@ def _said(fields: Mapping[str, str], **named: str) -> dict[str, str]:
 def _no_route(model: str | None) -> GatewayError:
     known = [row.id for row in all_rows()]
     prefix, slash, _ = (model or "").partition("/")
-    names = (*PROVIDERS, *ALIASES) if slash else known
+    names = sorted(_SLUGS) if slash else known
     unknown = "" if model is None else f"The model {printable(model)!r} leads to no provider"
     guess = unknown and unknown + did_you_mean(prefix, names)
     return GatewayError(

@@ -9,10 +9,11 @@ import orjson
 from rich.text import Text
 from rich.tree import Tree
 
-from gateway.catalogue import find, malformed, refusal
+from gateway.admission import objection
 from gateway.cli.console import console
-from gateway.cli.files import id_of, is_gateway_file, look
+from gateway.cli.files import id_of, look
 from gateway.compile import Route, compile_config
+from gateway.config.snapshot import is_gateway_file
 from gateway.config.spec import ConfigSpec, TargetSpec
 from gateway.config.suggest import did_you_mean
 from gateway.explain import explain as explained
@@ -141,10 +142,7 @@ def _assumed(assume: Sequence[str], names: set[str]) -> dict[str, int]:
 
 def _refuse_as_the_gateway_would(request: ImageRequest, route: Route) -> None:
     """Tell what a request is refused for before it comes to any target."""
-    problem = malformed(request.params)
-    if problem is None and not route.renames:
-        rows = (find(target.provider, request.model, target.options) for target in route.targets.values())
-        problem = next(filter(None, (refusal(row, request.params) for row in rows if row is not None)), None)
+    problem = objection(request.params, route)
     if problem is not None:
         raise click.ClickException(f"the gateway would refuse this request: {problem.message}")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gateway.config.folder import read
-from gateway.config.snapshot import Snapshot, files_in
+from gateway.config.snapshot import Snapshot, files_in, is_gateway_file
 from gateway.errors import Problem
 
 
@@ -56,11 +56,6 @@ def _files_in(folder: Path) -> tuple[Path, ...]:
         return files_in(folder)
     except OSError:
         return ()
-
-
-def is_gateway_file(path: Path) -> bool:
-    """Whether this is the file that all configs of a folder share."""
-    return path.stem == "gateway"
 
 
 def id_of(snapshot: Snapshot, path: Path) -> str | None:

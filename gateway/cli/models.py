@@ -6,7 +6,7 @@ import click
 import orjson
 from rich.table import Table
 
-from gateway.catalogue import ModelRow, all_rows, range_
+from gateway.catalogue import ModelRow, all_rows, price_range
 from gateway.cli.console import console
 
 
@@ -23,7 +23,7 @@ def models(*, as_json: bool) -> None:
     """
     rows = all_rows()
     if as_json:
-        click.echo(orjson.dumps([dataclasses.asdict(row) for row in rows], default=str, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps([dataclasses.asdict(row) for row in rows], default=_plain, option=orjson.OPT_INDENT_2))
         return
     table = Table(box=None, pad_edge=False)
     for heading, whole in _COLUMNS.items():
@@ -31,6 +31,10 @@ def models(*, as_json: bool) -> None:
     for row in rows:
         table.add_row(*_cells(row))
     console().print(table)
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else str(value)
 
 
 _COLUMNS = {"provider": True, "model": True, "n": True, "price": True, "sizes": False}
@@ -48,7 +52,7 @@ def _cells(row: ModelRow) -> tuple[str, ...]:
 
 
 def _price(row: ModelRow) -> str:
-    found = range_(row, {"size": "auto", "quality": "auto"})
+    found = price_range(row, {"size": "auto", "quality": "auto"})
     if found is None:
         return "-"
     low, high = (f"${usd:g}" for usd in found)

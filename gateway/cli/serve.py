@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 import orjson
+from starlette.types import ASGIApp
 
 from gateway import server
 from gateway.app import build
 from gateway.config.suggest import did_you_mean
 from gateway.config.watch import Configs, LiveConfigs, NoConfigs
-from gateway.http.guard import App
 from gateway.settings import InvalidSetting, Settings, read
 
 _UNUSABLE = 2
@@ -79,7 +79,7 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
     )
 
 
-def _application(settings: Settings, live: Configs) -> tuple[App, asyncio.Event]:
+def _application(settings: Settings, live: Configs) -> tuple[ASGIApp, asyncio.Event]:
     application, gateway = build(settings, live)
     return application, gateway.stopping
 
@@ -133,3 +133,5 @@ def _greet(settings: Settings, live: Configs, port: int) -> None:
 def _log_to_stderr(level: str) -> None:
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=level.upper(), format=form, stream=sys.stderr)
+    # It tells of every change beside the configs: a log file written there would feed itself.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)

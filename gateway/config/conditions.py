@@ -1,15 +1,11 @@
 """Conditions, compiled once: a query as it is written becomes a function of the request."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.config.document import Document
 from gateway.config.operators import OPERATORS, Test, test_of
-from gateway.config.plain import read_plain
-from gateway.config.reading import FAULTY, Path, Reading
+from gateway.config.reading import Path, Reading
 from gateway.config.suggest import did_you_mean, listed, printable, shown
-from gateway.errors import InvalidConfig
 from gateway.images import ImageRequest
 
 Holds = Callable[[ImageRequest], bool]
@@ -20,31 +16,8 @@ _LOGIC = ("$and", "$or", "$not")
 _READ = "Conditions read `metadata.…`, `params.…`, `headers.…` and `url.pathname`."
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A compiled query; two are equal when they were written alike."""
-
-    written: Mapping[str, Any]
-    holds: Holds = field(repr=False, compare=False)
-
-    def __call__(self, request: ImageRequest) -> bool:
-        """Whether the condition holds for the request as its caller sent it."""
-        return self.holds(request)
-
-
-def compile_query(query: Any, reading: Reading | None = None, path: Path = ()) -> Query:  # noqa: ANN401
-    """Return a query's function; problems go to the reading, or are raised where there is none."""
-    if reading is not None:
-        return Query(query, _every_key(query, path, reading))
-    own = Reading(Document(data=query))
-    if read_plain(query, (), own) is not FAULTY:
-        compiled = Query(query, _every_key(query, (), own))
-        if not own.problems:
-            return compiled
-    raise InvalidConfig(own.problems)
-
-
-def _every_key(query: Any, path: Path, reading: Reading) -> Holds:  # noqa: ANN401
+def compile_query(query: Any, path: Path, reading: Reading) -> Holds:  # noqa: ANN401
+    """Return what a query asks of a request as its caller sent it, after reporting what is wrong with it."""
     if not isinstance(query, dict):
         reading.report(path, f"A query must be an object, not {shown(query)}.")
         return _never
@@ -53,13 +26,13 @@ def _every_key(query: Any, path: Path, reading: Reading) -> Holds:  # noqa: ANN4
 
 def _one_key(key: str, operand: Any, path: Path, reading: Reading) -> Holds:  # noqa: ANN401
     if key == "$not":
-        inner = _every_key(operand, path, reading)
+        inner = compile_query(operand, path, reading)
         return lambda request: not inner(request)
     if key in _LOGIC:
         if not isinstance(operand, list) or not operand:
             reading.report(path, f"`{key}` must be a list of at least one query, not {shown(operand)}.")
             return _never
-        parts = [_every_key(part, (*path, index), reading) for index, part in enumerate(operand)]
+        parts = [compile_query(part, (*path, index), reading) for index, part in enumerate(operand)]
         return _every(parts) if key == "$and" else _any(parts)
     find = _finder(key)
     if find is None:

@@ -1,29 +1,22 @@
 """Reads a folder of configs, or one file, into a snapshot: what is good goes in, what is not is told."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway import settings
 from gateway.config.document import Document
 from gateway.config.gateway_file import GatewayFile
 from gateway.config.gateway_reading import read_gateway
 from gateway.config.interpolate import ReadFile, interpolate, read_secret, redact
 from gateway.config.load import load
 from gateway.config.parse import parse
-from gateway.config.snapshot import Snapshot, content, files_in
+from gateway.config.snapshot import Snapshot, content, files_in, is_gateway_file
 from gateway.config.spec import ConfigSpec, leaves
 from gateway.config.suggest import did_you_mean, listed, printable
 from gateway.config.trusted_hosts import host_matcher
 from gateway.errors import InvalidConfig, Problem
 
-__all__ = ["KNOWN_SETTINGS", "Snapshot", "read"]
-
-KNOWN_SETTINGS = tuple(name for name in settings.NAMES if name != "configs")
-"""What may stand under `server:`; the file cannot say where it is found itself."""
-
-_GATEWAY_STEM = "gateway"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -38,7 +31,6 @@ def read(
     path: Path,
     environ: Mapping[str, str],
     *,
-    known_settings: Collection[str] = KNOWN_SETTINGS,
     read_file: ReadFile = read_secret,
     keep: Snapshot | None = None,
 ) -> Snapshot:
@@ -48,7 +40,7 @@ def read(
     except OSError as error:
         message = f"cannot read the configs here: {error.strerror}; name a folder of configs, or one config file."
         return replace(keep or Snapshot(fatal=True), problems=(Problem(message=message, file=str(path)),))
-    return _Attempt(files, environ, known_settings, read_file, keep or Snapshot(), first=keep is None).snapshot()
+    return _Attempt(files, environ, read_file, keep or Snapshot(), first=keep is None).snapshot()
 
 
 class _Attempt:
@@ -58,7 +50,6 @@ class _Attempt:
         self,
         files: Iterable[Path],
         environ: Mapping[str, str],
-        known_settings: Collection[str],
         read_file: ReadFile,
         keep: Snapshot,
         *,
@@ -69,9 +60,9 @@ class _Attempt:
         self._keep = keep
         self._first = first
         self._problems: list[Problem] = []
-        self._config_files = [file for file in files if file.stem != _GATEWAY_STEM]
-        self._gateway_files = [str(file) for file in files if file.stem == _GATEWAY_STEM]
-        self._gateway = read_gateway(self._gateway_files, environ, known_settings, read_file, keep)
+        self._config_files = [file for file in files if not is_gateway_file(file)]
+        self._gateway_files = [str(file) for file in files if is_gateway_file(file)]
+        self._gateway = read_gateway(self._gateway_files, environ, read_file, keep)
 
     def snapshot(self) -> Snapshot:
         """Return what goes live."""
@@ -105,10 +96,13 @@ class _Attempt:
             file = str(path)
             try:
                 document = load(content(path), file)
-                filled = interpolate(document, self._environ, self._read_file)
             except InvalidConfig as invalid:
                 self._problems.extend(invalid.problems)
                 continue
+            try:
+                filled = interpolate(document, self._environ, self._read_file)
+            except InvalidConfig as invalid:
+                filled = replace(document, problems=tuple(invalid.problems))  # told with what else is wrong
             id_ = filled.data.get("id", path.stem)
             if isinstance(id_, str) and _ID.fullmatch(id_):
                 found[file] = _Written(id_, document, filled)
@@ -133,7 +127,8 @@ class _Attempt:
         specs: dict[str, ConfigSpec] = {}
         faults: list[Problem] = []
         if self._first and self._gateway.gateway is None and self._gateway.document is None:
-            return specs, faults  # which virtual keys there are is not known, so no config can be judged
+            # Which virtual keys there are is not known, so no config can be judged.
+            return specs, [problem for each in written.values() for problem in each.filled.problems]
         virtual_keys = self._gateway.unavailable | dict(gateway.virtual_keys)
         trusted = host_matcher(gateway.trusted_hosts)
         for file, each in written.items():

@@ -8,22 +8,21 @@ from typing import Any
 from gateway import settings
 from gateway.config.document import Document
 from gateway.config.not_yet import advice_for_provider
-from gateway.config.parse import VirtualKey, parse_virtual_key
 from gateway.config.provider_fields import FIELDS
 from gateway.config.reading import FAULTY, Path, Reading, given
 from gateway.config.shape import Check, check_array, check_free, check_string, refuse
 from gateway.config.suggest import did_you_mean, listed, nearest, printable, shown
-from gateway.config.trusted_hosts import fault_of_pattern, host_matcher
-from gateway.errors import InvalidConfig, Problem
+from gateway.config.trusted_hosts import fault_of_pattern
+from gateway.config.virtual_key import VirtualKey, parse_virtual_key
+from gateway.errors import InvalidConfig
 from gateway.secret import Secret
 from schemas import load
-
-__all__ = ["ApiKey", "GatewayFile", "host_matcher", "read_gateway_file"]
 
 SCHEMA = load("gateway_file")
 
 _NOT_YET = frozenset({"usage_limits", "rate_limits", "scopes", "workspace_id", "expires_at", "catalogue"})
 _ANNOUNCED = frozenset({"public_url", "data"})
+_SETTINGS = tuple(name for name in settings.NAMES if name != "configs")
 _FEW = 8
 
 
@@ -53,12 +52,12 @@ class GatewayFile:
     """As this file lists them; a flag or a variable may say otherwise."""
 
 
-def read_gateway_file(document: Document, known_settings: Collection[str]) -> GatewayFile:
+def read_gateway_file(document: Document) -> GatewayFile:
     """Return what the document says; raises `InvalidConfig` with all that is wrong."""
     reading = Reading(document)
     checked = _check(SCHEMA)(document.data, (), reading)
     clean: dict[str, Any] = checked if isinstance(checked, dict) else {}
-    server = _settings(given(clean, "server") or {}, known_settings, reading)
+    server = _settings(given(clean, "server") or {}, reading)
     gateway = GatewayFile(
         server=server,
         default_config=_default_config(given(clean, "default_config"), server, reading),
@@ -66,8 +65,8 @@ def read_gateway_file(document: Document, known_settings: Collection[str]) -> Ga
         api_keys=_api_keys(given(clean, "api_keys") or [], reading),
         trusted_hosts=_trusted_hosts(server, reading),
     )
-    if reading.problems:
-        raise InvalidConfig(reading.problems)
+    if document.problems or reading.problems:
+        raise InvalidConfig([*document.problems, *reading.problems])
     return gateway
 
 
@@ -108,10 +107,10 @@ def _unknown(key: str, names: Collection[str]) -> str:
     return f"Unknown key `{printable(key)}`{did_you_mean(key, names)}"
 
 
-def _settings(written: Mapping[str, Any], known: Collection[str], reading: Reading) -> dict[str, Any]:
+def _settings(written: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
     good: dict[str, Any] = {}
     for name, value in written.items():
-        fault = _fault_of_setting(name, value, known)
+        fault = _fault_of_setting(name, value)
         if fault is None:
             good[name] = value
         else:
@@ -119,20 +118,19 @@ def _settings(written: Mapping[str, Any], known: Collection[str], reading: Readi
     return good
 
 
-def _fault_of_setting(name: str, value: Any, known: Collection[str]) -> str | None:  # noqa: ANN401
-    if name not in known:
-        if name == "configs":
-            return "`configs` is how this file is found; give it as `--configs` or in BEAMSPLITTER_CONFIGS."
-        if name in _ANNOUNCED:
-            return f"`{name}` has no effect in this version yet; remove it."
-        return f"Unknown setting `{printable(name)}`{did_you_mean(name, known)}"
+def _fault_of_setting(name: str, value: Any) -> str | None:  # noqa: ANN401
+    if name == "configs":
+        return "`configs` is how this file is found; give it as `--configs` or in BEAMSPLITTER_CONFIGS."
+    if name in _ANNOUNCED:
+        return f"`{name}` has no effect in this version yet; remove it."
+    if name not in _SETTINGS:
+        return f"Unknown setting `{printable(name)}`{did_you_mean(name, _SETTINGS)}"
     if value is None:
         return f"`{name}` has no value; give it one, or remove it."
-    if name in settings.NAMES:
-        try:
-            settings.read({}, {}, {name: value})
-        except settings.InvalidSetting as error:
-            return f"{error}."
+    try:
+        settings.read({}, {}, {name: value})
+    except settings.InvalidSetting as error:
+        return f"{error}."
     return None
 
 
@@ -167,7 +165,7 @@ def _virtual_keys(written: Mapping[str, Any], reading: Reading) -> dict[str, Vir
             reading.report(path, f"`{slug}` must be an object that names a `provider`, not {shown(written[slug])}.")
             continue
         entry = replace(reading.document, data=written[slug])
-        parsed: VirtualKey | list[Problem] = parse_virtual_key(slug, entry, reading.place(path))
+        parsed = parse_virtual_key(slug, entry, reading.place(path))
         if isinstance(parsed, list):
             reading.problems.extend(parsed)
         else:

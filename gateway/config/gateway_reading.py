@@ -9,9 +9,9 @@ from gateway.config.document import Document
 from gateway.config.gateway_file import GatewayFile, read_gateway_file
 from gateway.config.interpolate import ReadFile, interpolate, redact
 from gateway.config.load import load
-from gateway.config.parse import VirtualKey
 from gateway.config.provider_fields import FIELDS
 from gateway.config.snapshot import Snapshot, content
+from gateway.config.virtual_key import VirtualKey
 from gateway.errors import InvalidConfig, Problem
 
 
@@ -31,7 +31,6 @@ class GatewayReading:
 def read_gateway(
     files: list[str],
     environ: Mapping[str, str],
-    known_settings: Collection[str],
     read_file: ReadFile,
     keep: Snapshot,
 ) -> GatewayReading:
@@ -58,7 +57,7 @@ def read_gateway(
         written = reading.document = load(content(Path(files[0])), files[0])
         written = _without_unfilled(written, environ, read_file, keep.gateway.virtual_keys, reading)
         filled = interpolate(written, environ, read_file)
-        reading.gateway = read_gateway_file(filled, known_settings)
+        reading.gateway = read_gateway_file(filled)
     except InvalidConfig as invalid:
         told = redact(invalid.problems, written, filled) if filled else invalid.problems
         reading.problems.extend(told)

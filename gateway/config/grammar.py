@@ -164,6 +164,13 @@ def _where(key: str, schema: Mapping[str, Any]) -> str:
     )
 
 
+_PARAMETERS = (
+    *("model", "prompt", "size", "quality", "n", "style", "background", "moderation", "output_format"),
+    *("output_compression", "response_format", "seed", "user", "sandbox"),
+)
+"""What requests hold, and people write one level too high."""
+
+
 @functools.cache
 def _homes() -> dict[str, str]:
     """Return where the keys belong that not every object has."""
@@ -179,6 +186,8 @@ def _homes() -> dict[str, str]:
             homes.setdefault(key, []).append(owner)
     for key in definitions["target"]["properties"]:
         homes.setdefault(key, []).append("to a target")
+    for key in _PARAMETERS:
+        homes.setdefault(key, []).append("inside `override_params`")
     for key in SCHEMA["properties"].keys() - definitions["target"]["properties"].keys():
         homes.setdefault(key, []).append("to the root of a config")
     return {key: " or ".join(owners) for key, owners in homes.items()}

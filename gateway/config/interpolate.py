@@ -27,7 +27,7 @@ def interpolate(document: Document, environ: Mapping[str, str], read_file: ReadF
     filling = _Filling(document, environ, read_file)
     data = filling.value(document.data, "$")
     if filling.problems:
-        raise InvalidConfig(filling.problems)
+        raise InvalidConfig([*document.problems, *filling.problems])
     return replace(document, data=data)
 
 

@@ -1,7 +1,7 @@
 """Leaves: a config node that names a provider or a virtual key becomes a `TargetSpec`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.config.custom_host import authority
@@ -17,6 +17,10 @@ LEAF_KEYS = ("provider", "virtual_key", "passthrough")
 _NO_TARGET = (
     "This config names no target: add `targets`, `provider` or `virtual_key`, or send x-portkey-provider "
     "or x-portkey-virtual-key with the request."
+)
+_NO_TARGET_IN_FILE = (
+    "This config names no target: add `targets`, `provider` or `virtual_key`; settings alone, for a target that the "
+    "request's headers name, work in x-portkey-config only so far."
 )
 _NO_PROVIDER = "This target names no provider: add `provider` or `virtual_key`."
 _BLOCKED = (
@@ -53,20 +57,33 @@ class Place:
 def leaf(node: dict[str, Any], place: Place, own: Settings, around: Surroundings) -> TargetSpec | None:
     """Return the target of a leaf, or `None` after reporting why there is none."""
     reading, path = around.reading, place.path
-    if "provider" not in node and "virtual_key" not in node:
-        reading.report(path, _NO_PROVIDER if path else _NO_TARGET)
-        return None
     if "provider" in node and "virtual_key" in node:
         message = "`virtual_key` brings its own provider; remove `provider` or `virtual_key`."
         reading.report((*path, "virtual_key"), message)
         return None
     named = given(node, "virtual_key")
     provider = given(node, "provider")
+    if "provider" not in node and "virtual_key" not in node:
+        provider, own = _named_by_model(place, own)
+        if provider is None:
+            told = _NO_TARGET_IN_FILE if reading.document.from_file else _NO_TARGET
+            reading.report(path, _NO_PROVIDER if path else told)
+            return None
     if provider is not None and provider.startswith("@"):
         named = provider
     if named is not None:
         return _stored(named.removeprefix("@"), node, place, own, around)
     return None if provider is None else _inline(provider, node, place, own, around)
+
+
+def _named_by_model(place: Place, own: Settings) -> tuple[str | None, Settings]:
+    """Return the provider, or the `@slug`, that the model to be sent is prefixed with, and the settings without it."""
+    model = below(place.inherited, own).shaping.override_params.get("model")
+    prefix, _, rest = model.partition("/") if isinstance(model, str) else ("", "", "")
+    if not rest or not (prefix.startswith("@") or prefix in FIELDS):
+        return None, own
+    override_params = {**own.shaping.override_params, "model": rest}
+    return prefix, replace(own, shaping=replace(own.shaping, override_params=override_params))
 
 
 def _inline(provider: str, node: dict[str, Any], place: Place, own: Settings, around: Surroundings) -> TargetSpec:
@@ -91,7 +108,7 @@ def _inline(provider: str, node: dict[str, Any], place: Place, own: Settings, ar
 def _stored(slug: str, node: dict[str, Any], place: Place, own: Settings, around: Surroundings) -> TargetSpec | None:
     key = around.virtual_keys.get(slug)
     if key is None:
-        where = "virtual_key" if "virtual_key" in node else "provider"
+        where = next((name for name in ("virtual_key", "provider") if name in node), "override_params")
         message = f"No virtual key is called `{printable(slug)}`{did_you_mean(slug, around.virtual_keys)}"
         around.reading.report((*place.path, where), message)
         return None

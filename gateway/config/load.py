@@ -28,7 +28,10 @@ _JSON_ESCAPE = re.compile(rf"\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)|\\.|{_FORBID
 
 
 def load(text: str | bytes, file: str) -> Document:
-    """Return the object a file holds, with the place of each value; raises `InvalidConfig` with all its problems."""
+    """Return the object a file holds, with the place of each value and what is wrong with single ones.
+
+    Raises `InvalidConfig` where the rest cannot be read.
+    """
     decoded = _decoded(text, file)
     if file.lower().endswith(".json"):
         decoded = _json_as_yaml(decoded, file)
@@ -62,10 +65,16 @@ def _json_as_yaml(text: str, file: str) -> str:
     try:
         json.loads(text, parse_int=len, parse_float=len, parse_constant=len)
     except json.JSONDecodeError as error:
-        _refuse(file, f"this is not valid JSON: {error.msg}.", error.lineno, error.colno)
+        _refuse(file, f"this is not valid JSON: {_json_fault(error)}.", error.lineno, error.colno)
     except RecursionError:
         pass  # the reader below stops at its own limit and knows the line
     return _JSON_ESCAPE.sub(_yaml_escape, text)
+
+
+def _json_fault(error: json.JSONDecodeError) -> str:
+    if error.doc[error.pos : error.pos + 1] in {"}", "]"} and error.doc[: error.pos].rstrip().endswith(","):
+        return "take away the comma before this bracket"
+    return error.msg
 
 
 def _yaml_escape(found: re.Match[str]) -> str:
@@ -89,7 +98,7 @@ class _Reader:
     def __init__(self, text: str, file: str) -> None:
         self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_PARSER))
         self._file = file
-        self._last_line = len(text.splitlines())
+        self._lines = text.splitlines()
         self._problems: list[Problem] = []
         self._places: dict[str, tuple[int, int]] = {}
         self._values = 0
@@ -99,12 +108,10 @@ class _Reader:
         try:
             data = self._only_document()
         except yaml.MarkedYAMLError as error:
-            self._complain(error.problem_mark or error.context_mark, "$", _syntax(error))
+            self._stop(error.problem_mark or error.context_mark, "$", _syntax(error, self._lines))
         except yaml.YAMLError as error:
-            self._complain(None, "$", f"this is not valid YAML: {printable(str(error))}.")
-        if self._problems:
-            raise InvalidConfig(self._problems)
-        return Document(data=data, file=self._file, places=self._places)
+            self._stop(None, "$", f"this is not valid YAML: {printable(str(error))}.")
+        return Document(data=data, file=self._file, places=self._places, problems=tuple(self._problems))
 
     def _only_document(self) -> Any:  # noqa: ANN401 - any JSON value
         data: Any = None
@@ -116,12 +123,11 @@ class _Reader:
                 case yaml.DocumentStartEvent():
                     documents += 1
                     if documents > 1:
-                        self._complain(event.start_mark, "$", "a second document begins here; give it its own file.")
-                        return data
+                        self._stop(event.start_mark, "$", "a second document begins here; give it its own file.")
                 case _:
                     data = self._value(event, "$", 1)
                     if not isinstance(data, dict):
-                        self._complain(event.start_mark, "$", "a config is an object: lines of `key: value`.")
+                        self._stop(event.start_mark, "$", "a config is an object: lines of `key: value`.")
         if not documents:
             _refuse(self._file, "the file is empty; write a config, or delete the file.", 1, 1)
         return data
@@ -133,10 +139,9 @@ class _Reader:
         if self._values > MAX_VALUES:
             self._stop(mark, path, f"there are more than {MAX_VALUES:,} values in this file; split it.")
         if isinstance(event, yaml.AliasEvent):
-            self._complain(
-                mark, path, f"the alias `*{printable(str(event.anchor))}` is not read here; repeat the value."
-            )
-            return None
+            alias = f"*{printable(str(event.anchor))}"
+            self._complain(mark, path, f"the alias `{alias}` is not read here; repeat the value.")
+            return alias
         if event.anchor is not None:
             self._complain(mark, path, f"the anchor `&{printable(event.anchor)}` is not read here; remove it.")
         if event.tag is not None:
@@ -195,15 +200,15 @@ class _Reader:
             value = meaning(event.value)
         except ValueError as surprise:
             self._complain(event.start_mark, path, str(surprise))
-            return None
+            return str(event.value)  # something is there, so nobody asks for it
         if key and not isinstance(value, str):
             self._complain(event.start_mark, path, f'a key has to be text; write "{printable(event.value)}" in quotes.')
         return value
 
     def _complain(self, mark: Any, path: str, message: str) -> None:  # noqa: ANN401
         line, column = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
-        if line is not None and line > self._last_line:
-            line = self._last_line  # where the parser has run into the end of the file
+        if line is not None and line > len(self._lines):
+            line = len(self._lines)  # where the parser has run into the end of the file
         self._problems.append(Problem(message=message, path=path, file=self._file, line=line, column=column))
         if len(self._problems) >= _MOST_PROBLEMS:
             raise InvalidConfig(self._problems)
@@ -218,7 +223,11 @@ def _longer(path: str, step: str) -> str:
     return path if len(path) + len(step) > _LONGEST_PATH else path + step
 
 
-def _syntax(error: yaml.MarkedYAMLError) -> str:
-    if "tab" in str(error.problem):
+def _syntax(error: yaml.MarkedYAMLError, lines: list[str]) -> str:
+    mark = error.problem_mark or error.context_mark
+    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+    if "tab" in str(error.problem) or "\t" in line[: len(line) - len(line.lstrip())]:
         return "this is not valid YAML: indent with spaces, not with tabs."
-    return f"this is not valid YAML: {', '.join(filter(None, (error.context, error.problem)))}."
+    said = ", ".join(filter(None, (error.context, error.problem)))
+    misplaced = "block" in str(error.context) or "mapping values" in str(error.problem)
+    return f"this is not valid YAML: {said}{'; is this line indented like those it belongs to?' if misplaced else '.'}"

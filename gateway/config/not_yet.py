@@ -42,13 +42,14 @@ NOT_YET_VALUES = {
 }
 """(key, value) → what the value is told."""
 
-_PLANNED_PROVIDERS = (
+PLANNED_PROVIDERS = (
     *("bedrock", "fireworks-ai", "vertex-ai", "google", "reka-ai", "segmind", "stability-ai", "together-ai"),
     *("replicate", "fal", "black-forest-labs", "recraft-ai", "ideogram", "x-ai", "huggingface", "workers-ai"),
     *("deepinfra", "nebius", "siliconflow", "novita-ai", "hyperbolic", "openrouter", "minimax", "dashscope"),
     *("volcengine", "zhipu", "leonardo", "runware", "kling", "luma", "midjourney", "automatic1111", "comfyui"),
 )
-_ALIASES = {"stability": "stability-ai"}
+ALIASES = {"stability": "stability-ai"}
+"""Other names of providers, as their users write them."""
 
 _FIELD_FAMILIES = {
     "aws_": "bedrock",
@@ -72,9 +73,9 @@ def advice_for_key(key: str, written: str) -> str | None:
 
 def advice_for_provider(slug: str, available: list[str]) -> str:
     """Return what to say about a provider that cannot be used."""
-    planned = _ALIASES.get(slug, slug)
-    if planned in _PLANNED_PROVIDERS:
+    planned = ALIASES.get(slug, slug)
+    if planned in PLANNED_PROVIDERS:
         return f"The provider `{planned}` is not available in this version yet; use one of {', '.join(available)}."
-    guess = did_you_mean(slug, (*available, *_PLANNED_PROVIDERS, *_ALIASES))
+    guess = did_you_mean(slug, (*available, *PLANNED_PROVIDERS, *ALIASES))
     known = f" Providers are {', '.join(available)}." if guess == "." else ""
     return f"Unknown provider `{printable(slug)}`{guess}{known}"

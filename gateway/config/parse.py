@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import orjson
 
@@ -13,22 +12,15 @@ from gateway.config.leaf import Place, Surroundings
 from gateway.config.reading import FAULTY, Reading
 from gateway.config.spec import ConfigSpec, NodeSpec
 from gateway.config.tree import node_spec
-from gateway.config.virtual_key import VirtualKey, parse_virtual_key
+from gateway.config.virtual_key import VirtualKey
 from gateway.errors import InvalidConfig
-
-__all__ = ["VirtualKey", "canonical", "needs_target", "never", "parse", "parse_virtual_key"]
-
-
-def never(_: str) -> bool:
-    """Trust no host."""
-    return False
 
 
 def parse(
     document: Document,
     *,
     virtual_keys: Mapping[str, VirtualKey],
-    trusted_hosts: Callable[[str], bool] = never,
+    trusted_hosts: Callable[[str], bool] = lambda _: False,
     root: str = "$",
     host_from_header: bool = False,
 ) -> ConfigSpec:
@@ -50,33 +42,30 @@ def parse(
             host_from_header=host_from_header,
         )
         spec = node_spec(clean, Place(path=(), tree_path="config", inherited=NOTHING, deadline=None), around)
-    if reading.problems or spec is None:
-        raise InvalidConfig(reading.problems)
+    if document.problems or reading.problems or spec is None:
+        raise InvalidConfig([*document.problems, *reading.problems])
     return ConfigSpec(
         root=spec,
         id=clean.get("id"),
         description=clean.get("description"),
-        version=hashlib.sha256(_dumped(clean)).hexdigest()[:12],
+        version=hashlib.sha256(orjson.dumps(clean, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12],
         max_attempts=clean.get("max_attempts"),
     )
 
 
-def canonical(data: Any) -> bytes:  # noqa: ANN401 - an untrusted document
-    """Return a config's one spelling: snake_case, keys sorted; raises `InvalidConfig` where it has none."""
-    reading = Reading(Document(data=data))
-    clean = read_config(reading)
+def check_settings(document: Document) -> None:
+    """Raise `InvalidConfig` where a config of settings alone is wrong, whichever target it is put beside."""
+    reading = Reading(document)
+    read_config(reading)
     if reading.problems:
         raise InvalidConfig(reading.problems)
-    return _dumped(clean)
 
 
 def needs_target(document: Document) -> bool:
     """Whether a config holds settings only, for a target that is named elsewhere."""
     data = document.data
-    return isinstance(data, dict) and not any(
-        key in data for key in ("provider", "virtual_key", "virtualKey", "targets")
-    )
-
-
-def _dumped(clean: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    return orjson.dumps(clean, option=orjson.OPT_SORT_KEYS)
+    if not isinstance(data, dict) or any(key in data for key in ("provider", "virtual_key", "virtualKey", "targets")):
+        return False
+    overriding = data.get("override_params", data.get("overrideParams"))
+    model = overriding.get("model") if isinstance(overriding, dict) else None
+    return not (isinstance(model, str) and model.startswith("@"))  # `@slug/model` names a virtual key

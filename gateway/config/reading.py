@@ -39,9 +39,12 @@ class Reading:
     """Config nodes read so far."""
 
     def report(self, path: Path, message: str, *, code: str = "invalid_config") -> None:
-        """Note a problem with the value at a path; after a hundred, nobody reads on."""
+        """Note a problem with a value, unless it could not even be read; past a hundred, nobody reads on."""
+        place = self.place(path)
+        if any(place == told.path for told in self.document.problems):
+            return
         if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(self.document.problem(self.place(path), message, code=code))
+            self.problems.append(self.document.problem(place, message, code=code))
 
     def place(self, path: Path) -> str:
         """Return the JSON path of a value, spelled as its document spells it."""

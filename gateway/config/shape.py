@@ -79,7 +79,8 @@ def check_number(schema: Mapping[str, Any]) -> Check:
 
     def check(value: Any, path: Path, reading: Reading) -> Any:  # noqa: ANN401
         if not isinstance(value, int | float) or isinstance(value, bool):
-            return refuse(value, path, reading, schema)
+            quoted = isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII)
+            return refuse(value, path, reading, schema, "; leave out the quotes." if quoted else ".")
         if isinstance(value, int):
             finite = abs(value) < 2**63
         else:

@@ -46,6 +46,11 @@ def files_in(path: Path) -> tuple[Path, ...]:
     )
 
 
+def is_gateway_file(file: Path) -> bool:
+    """Whether this is the file that all configs of a folder share."""
+    return file.stem == "gateway"
+
+
 def content(file: Path) -> bytes:
     """Return what is in a file, as far as it may be read; raises `InvalidConfig` where it cannot be."""
     try:

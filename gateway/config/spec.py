@@ -91,7 +91,7 @@ class ConditionSpec:
     """One row of `conditions:`, compiled: `holds` answers for a request, `query` is what was written."""
 
     query: Mapping[str, Any]
-    holds: Callable[[ImageRequest], bool]
+    holds: Callable[[ImageRequest], bool] = field(repr=False, compare=False)
     then: int
     """Index of the child."""
 

@@ -143,7 +143,7 @@ def _conditions(
             continue
         place = (*path, "conditions", index)
         query = given(written, "query")
-        holds = None if query is None else compile_query(query, reading, (*place, "query"))
+        holds = None if query is None else compile_query(query, (*place, "query"), reading)
         then = _index_of(written, "then", names, place, reading)
         if holds is not None and then is not None:
             rows.append(ConditionSpec(query=query, holds=holds, then=then))

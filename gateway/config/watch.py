@@ -6,12 +6,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from watchfiles import awatch
 
-from gateway.config.folder import KNOWN_SETTINGS, read
+from gateway.config.folder import read
 from gateway.config.interpolate import read_secret
 from gateway.config.snapshot import Snapshot, files_in
 from gateway.errors import Problem
@@ -33,13 +33,10 @@ _Stamps = dict[str, _Stamp]
 class LiveConfigs:
     """Holds the snapshot that is live; requests take it once and keep what they took."""
 
-    def __init__(
-        self, path: Path | str, environ: Mapping[str, str], *, known_settings: Collection[str] = KNOWN_SETTINGS
-    ) -> None:
+    def __init__(self, path: Path | str, environ: Mapping[str, str]) -> None:
         """Read everything for the first time; what is bad is absent, and told in `problems`."""
         self.path = Path(path)
         self._environ = environ
-        self._known_settings = known_settings
         self._reading = threading.Lock()
         self._secrets: dict[str, _Stamp] = {}
         """Secret file → its stamp when it was read."""
@@ -139,7 +136,7 @@ class LiveConfigs:
             self._secrets[name] = _stamp(name)
             return read_secret(name)
 
-        return read(self.path, self._environ, known_settings=self._known_settings, read_file=read_file, keep=keep)
+        return read(self.path, self._environ, read_file=read_file, keep=keep)
 
 
 def _stamps(path: Path) -> _Stamps:
@@ -177,7 +174,7 @@ def _versions(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _tell(before: Snapshot | None, after: Snapshot) -> None:
-    """Log what went live, and each problem once."""
+    """Log each problem once, and in one line what that means for what is served."""
     old = before or Snapshot()
     for problem in after.problems:
         if problem not in old.problems:
@@ -188,11 +185,11 @@ def _tell(before: Snapshot | None, after: Snapshot) -> None:
     removed = sorted(were.keys() - are.keys())
     settings, known = after.gateway.server, old.gateway.server
     waiting = sorted(name for name in settings.keys() | known.keys() if settings.get(name) != known.get(name))
+    if before is None and after.fatal:
+        return  # nothing is served
     _log.info(
-        "%d configs are live; changed: %s; removed: %s",
-        len(are),
-        ", ".join(changed) or "none",
-        ", ".join(removed) or "none",
+        "%s",
+        "; ".join(_news(before, after, changed, removed, waiting)),
         extra={
             "event": "configs_loaded",
             "configs": sorted(are),
@@ -202,6 +199,31 @@ def _tell(before: Snapshot | None, after: Snapshot) -> None:
             "settings_for_next_start": waiting if before else [],
         },
     )
+
+
+def _news(
+    before: Snapshot | None, after: Snapshot, changed: list[str], removed: list[str], waiting: list[str]
+) -> Iterator[str]:
+    yield f"{len(after.configs)} config{' is' if len(after.configs) == 1 else 's are'} live"
+    count = f"{len(after.problems)} problem{'' if len(after.problems) == 1 else 's'}"
+    if before is None:
+        if after.problems:
+            yield f"{count}: what has any is not served"
+        return
+    if before.gateway != after.gateway:
+        changed = [*changed, "gateway.yaml"]
+    if changed:
+        yield f"changed: {', '.join(changed)}"
+    if removed:
+        yield f"removed: {', '.join(removed)}"
+    if not changed and not removed:
+        yield "nothing that is served changed"
+    if waiting:
+        yield f"waiting for the next start: {', '.join(waiting)}"
+    if after.problems:
+        yield f"{count}: what has any stays as it was"
+    elif before.problems:
+        yield "all problems are solved"
 
 
 class NoConfigs:

@@ -5,8 +5,8 @@ from typing import Any
 
 from gateway.images import ImageRequest
 from gateway.target import ImageTarget
-from gateway.wire import Draw, MissingCredential, Paint, Wait
-from strategies import Cause, Failure
+from gateway.wire import Draw, Paint, Wait
+from strategies import Failure
 
 _ALMOST_ONE = 0.999_999
 _SENSITIVE = frozenset({"authorization", "api-key", "x-api-key", "cookie", "proxy-authorization"})
@@ -14,10 +14,9 @@ _SENSITIVE = frozenset({"authorization", "api-key", "x-api-key", "cookie", "prox
 
 def first_send(leaf: ImageTarget, request: ImageRequest) -> dict[str, Any] | Failure:
     """Return the first request that the adapter would send, without its secrets, or why it would send none."""
-    try:
-        headers = leaf.headers_for(request)
-    except MissingCredential as missing:
-        return Failure(cause=Cause.AUTH, message=str(missing), reached=False, code="invalid_api_key")
+    headers = leaf.headers_for(request)
+    if isinstance(headers, Failure):
+        return headers
     flow = leaf.adapter.flow(request, leaf.wire)
     try:
         step = flow.send(None)

@@ -1,12 +1,12 @@
 """The story of a route before it runs: the tree walked with a request in hand, nothing sent, nothing spent."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.catalogue import find, range_
-from gateway.compile import Route, rule_of
+from gateway.catalogue import find, price_range
+from gateway.compile import Route, fallback_rule, retry_rule
 from gateway.config.spec import (
     ConditionalSpec,
     FallbackSpec,
@@ -15,23 +15,28 @@ from gateway.config.spec import (
     SingleSpec,
     TargetSpec,
 )
+from gateway.explain.failures import ANY_FAILURE, Failures, of_status
 from gateway.explain.first_send import first_send
 from gateway.explain.worst_case import Worst, worst_of
 from gateway.images import ImageRequest
 from gateway.target import ImageTarget
-from gateway.wire import Received, failure_of
-from strategies import BILLING, Cause, Failure, FallbackRule
+from strategies import BILLING, NO_ROUTE, Failure
 
 LeafOf = Callable[[TargetSpec, bool], ImageTarget]
 
-_Failures = tuple[Failure, ...]
-"""How a node may fail: one of each kind; none where it is sure to answer."""
-
 
 def explain(
-    route: Route, request: ImageRequest, leaf_of: LeafOf, assume: Mapping[str, int] | None = None
+    route: Route,
+    request: ImageRequest,
+    leaf_of: LeafOf,
+    assume: Mapping[str, int] | None = None,
+    *,
+    seconds: float | None = None,
 ) -> dict[str, Any]:
-    """Return the walked tree; `assume` says which status a target, by name or path, is taken to answer with."""
+    """Return the walked tree.
+
+    `assume` says which status a target, by name or path, is taken to answer with; `seconds` what the caller allows.
+    """
     walk = _Walk(request, leaf_of, assume or {}, route.renames)
     tree, _, worst = walk.node(route.spec.root)
     attempts = min(worst.attempts, route.spec.max_attempts or worst.attempts)
@@ -49,7 +54,7 @@ def explain(
         "tree": tree,
         "worst_case": {
             "attempts": attempts,
-            "seconds": round(min(worst.seconds, route.deadline), 3),
+            "seconds": round(min(worst.seconds, seconds or route.deadline), 3),
             "cost_usd": worst.dollars(min(attempts, failed + 1)),
         },
     }
@@ -66,7 +71,7 @@ class _Walk:
         self._billed = 0
         """Failed attempts before the node in hand that are sure to count as maybe billed."""
 
-    def node(self, spec: NodeSpec) -> tuple[dict[str, Any], _Failures, Worst]:
+    def node(self, spec: NodeSpec) -> tuple[dict[str, Any], Failures, Worst]:
         match spec:
             case TargetSpec():
                 told, failures, worst = self._target(spec)
@@ -83,9 +88,8 @@ class _Walk:
             worst = replace(worst, seconds=min(worst.seconds, spec.deadline))
         return told, failures, worst
 
-    def _fallback(self, spec: FallbackSpec) -> tuple[dict[str, Any], _Failures, Worst]:
-        causes = None if spec.on_causes is None else frozenset(map(Cause, spec.on_causes))
-        rule = FallbackRule(spec.on_status_codes, causes)
+    def _fallback(self, spec: FallbackSpec) -> tuple[dict[str, Any], Failures, Worst]:
+        rule = fallback_rule(spec)
         children: list[dict[str, Any]] = []
         final: list[Failure] = []
         worst, stopped = Worst(), None
@@ -107,11 +111,11 @@ class _Walk:
             told["on_causes"] = sorted(spec.on_causes)
         return told, tuple(final), worst
 
-    def _load_balance(self, spec: LoadBalanceSpec) -> tuple[dict[str, Any], _Failures, Worst]:
+    def _load_balance(self, spec: LoadBalanceSpec) -> tuple[dict[str, Any], Failures, Worst]:
         total = sum(spec.weights)
         children: list[dict[str, Any]] = []
         worst = Worst()
-        all_failures: _Failures = ()
+        all_failures: Failures = ()
         before, after = self._billed, []
         for child, weight in zip(spec.children, spec.weights, strict=True):
             if weight == 0:
@@ -126,7 +130,7 @@ class _Walk:
         self._billed = min(after)
         return _inner(spec, "loadbalance", children), all_failures, worst
 
-    def _conditional(self, spec: ConditionalSpec) -> tuple[dict[str, Any], _Failures, Worst]:
+    def _conditional(self, spec: ConditionalSpec) -> tuple[dict[str, Any], Failures, Worst]:
         chosen: int | None = None
         conditions = []
         for condition in spec.conditions:
@@ -139,7 +143,7 @@ class _Walk:
         if by_default:
             chosen = spec.default
         children: list[dict[str, Any]] = []
-        failures: _Failures = (_no_route(),)
+        failures: Failures = (NO_ROUTE,)
         worst = Worst()
         for index, child in enumerate(spec.children):
             if index == chosen:
@@ -151,15 +155,15 @@ class _Walk:
         told["chosen"] = None if chosen is None else children[chosen]["path"]
         told["by_default"] = by_default and chosen is not None
         if chosen is None:
-            told["problem"] = _problem(_no_route())
+            told["problem"] = _problem(NO_ROUTE)
         return told, failures, worst
 
-    def _single(self, spec: SingleSpec) -> tuple[dict[str, Any], _Failures, Worst]:
+    def _single(self, spec: SingleSpec) -> tuple[dict[str, Any], Failures, Worst]:
         told, failures, worst = self.node(spec.children[0])
         rest = [_skipped(child, "`mode: single` uses the first target alone") for child in spec.children[1:]]
         return _inner(spec, "single", [told, *rest]), failures, worst
 
-    def _target(self, spec: TargetSpec) -> tuple[dict[str, Any], _Failures, Worst]:
+    def _target(self, spec: TargetSpec) -> tuple[dict[str, Any], Failures, Worst]:
         leaf = self._leaf_of(spec, self._renames)
         told: dict[str, Any] = {
             "path": spec.path,
@@ -189,20 +193,20 @@ class _Walk:
         else:
             told["send"] = step
         row = find(spec.provider, params.get("model"), spec.options)
-        prices = None if row is None else range_(row, params)
+        prices = None if row is None else price_range(row, params)
         told["price_usd"] = None if prices is None else list(prices)
         return told, self._failures(spec, status), worst_of(spec, math.nan if prices is None else prices[1])
 
-    def _failures(self, spec: TargetSpec, status: int | None) -> _Failures:
+    def _failures(self, spec: TargetSpec, status: int | None) -> Failures:
         """Return how a target may fail that is taken to answer with the status, if with any."""
         if status is None:
             spent = self._billed + 1 > BILLING[spec.billing]
             return tuple(
-                replace(failure, terminal=True) if spent and failure.billable else failure for failure in _ANY_FAILURE
+                replace(failure, terminal=True) if spent and failure.billable else failure for failure in ANY_FAILURE
             )
         if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
             return ()
-        return (self._certain(spec, failure_of(Received(status, {}, b""), f"assumed to answer {status}")),)
+        return (self._certain(spec, of_status(status, f"assumed to answer {status}")),)
 
     def _certain(self, spec: TargetSpec, failure: Failure) -> Failure:
         """Count what is sure to happen, and mark it where the money rule lets nothing follow it."""
@@ -213,27 +217,10 @@ class _Walk:
 
 
 def _retries(spec: TargetSpec, failure: Failure) -> int:
-    return spec.retry.attempts if rule_of(spec).applies(failure) else 0
+    return spec.retry.attempts if retry_rule(spec).applies(failure) else 0
 
 
-def _any_failure() -> Iterator[Failure]:
-    """Yield one failure of each kind that a provider may make."""
-    for status in range(400, 600):
-        plain = failure_of(Received(status, {}, b""), "")
-        yield plain
-        if plain.cause is Cause.INVALID or plain.cause is Cause.AUTH:
-            yield replace(plain, cause=Cause.POLICY)
-    for status in (503, 529):
-        yield Failure(cause=Cause.RATE_LIMITED, message="", status=status)
-    yield Failure(cause=Cause.AUTH, message="", status=429)
-    for cause in (Cause.UNREACHABLE, Cause.TIMEOUT, Cause.INCOMPLETE, Cause.EMPTY, Cause.POLICY, Cause.UNSUPPORTED):
-        yield Failure(cause=cause, message="")
-
-
-_ANY_FAILURE = tuple(_any_failure())
-
-
-def _why_it_ends(failures: _Failures) -> str:
+def _why_it_ends(failures: Failures) -> str:
     if not failures:
         return "answers before it"
     if all(failure.terminal for failure in failures):
@@ -252,9 +239,3 @@ def _inner(spec: NodeSpec, mode: str, children: list[dict[str, Any]]) -> dict[st
 def _skipped(spec: NodeSpec, why: str) -> dict[str, Any]:
     mode = "target" if isinstance(spec, TargetSpec) else "group"
     return {"path": spec.path, "name": spec.name, "mode": mode, "reachable": False, "why": why}
-
-
-def _no_route() -> Failure:
-    return Failure(
-        cause=Cause.INVALID, code="no_route", reached=False, message="no condition holds and there is no `default`"
-    )

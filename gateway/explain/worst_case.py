@@ -4,11 +4,9 @@ import itertools
 import math
 from dataclasses import dataclass
 
+from gateway.compile import retry_rule
 from gateway.config.spec import TargetSpec
-from strategies import Backoff
-
-_BACKOFF = Backoff()
-_LONGEST_TOTAL_WAIT = 60.0
+from strategies import LONGEST_TOTAL_WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +41,10 @@ def _unknown_first(price: float) -> float:
 
 def worst_of(spec: TargetSpec, dearest: float) -> Worst:
     """Return the worst of one target, every attempt of which costs at most so much."""
-    attempts = 1 + spec.retry.attempts
+    rule = retry_rule(spec)
+    attempts = 1 + rule.attempts
     limit = math.inf if spec.request_timeout is None else spec.request_timeout
-    waits = sum(min(_BACKOFF.cap, _BACKOFF.rate_limited_base * 2.0**n) for n in range(spec.retry.attempts))
-    if spec.retry.attempts and spec.retry.use_retry_after_header:
-        waits = _LONGEST_TOTAL_WAIT
+    waits = sum(rule.backoff.longest(retries, rate_limited=True) for retries in range(rule.attempts))
+    if rule.attempts and rule.use_retry_after:
+        waits = LONGEST_TOTAL_WAIT
     return Worst(attempts, attempts * limit + waits, (dearest,) * attempts)

@@ -1,12 +1,10 @@
 """Reading a request's body within its limits of bytes and time, and noticing that the client has left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+
+from starlette.types import Receive
 
 from gateway.errors import BodyTimeout, BodyTooLarge
-
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 GRACE_SECONDS = 10.0
 BYTES_PER_SECOND = 16 * 1024.0

@@ -4,17 +4,14 @@ It trusts nothing that a framework made of the request: routing and keys are onl
 """
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from ipaddress import AddressValueError, IPv6Address
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.refusal import refusal
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Refused: TypeAlias = tuple[int, str, str]
 """Status, code, and what to do instead."""
 
@@ -73,7 +70,7 @@ _LARGE_CONFIG = (
 class Guard:
     """Passes sound requests on untouched and answers the others itself."""
 
-    def __init__(self, app: App, *, cap: Callable[[str], int]) -> None:
+    def __init__(self, app: ASGIApp, *, cap: Callable[[str], int]) -> None:
         """Stand before `app`; `cap` tells how large a body may be for a path."""
         self._app = app
         self._cap = cap

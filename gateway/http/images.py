@@ -7,8 +7,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.catalogue import find, malformed, refusal
+from starlette.types import Receive, Scope, Send
+
+from gateway.admission import objection
 from gateway.choose import Choice, Chooser
+from gateway.compile import Route
 from gateway.errors import GatewayError
 from gateway.http import reply, told
 from gateway.http.body import ClientGone, read_body, until_gone
@@ -21,11 +24,12 @@ from gateway.http.decode import (
     seconds_allowed,
     trace_id_of,
 )
-from gateway.images import ImageReply, ImageRequest
+from gateway.images import ImageRequest
+from gateway.wire import Outcome
 from strategies import Context, Failure, Journey, Success
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Explain = Callable[[Choice, ImageRequest], bytes]
+Explain = Callable[[Choice, ImageRequest, float], bytes]
+"""Given the seconds for the whole request as well."""
 
 _log = logging.getLogger("gateway.http")
 
@@ -43,7 +47,7 @@ class Generations:
         self._max_json_bytes = max_json_bytes
         self._rng = random.Random()  # noqa: S311 - spreads load and waits, guards nothing
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: reply.Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers = headers_of(scope)
         trace_id = f"{self._rng.getrandbits(128):032x}"
@@ -52,15 +56,15 @@ class Generations:
             answer = await self._answer(scope["path"], headers, receive, trace_id)
         except GatewayError as caught:
             answer = reply.error(caught)
+            refused = {"event": "request_refused", "status": caught.status, "code": caught.code, "trace_id": trace_id}
+            _log.info("refused: %d %s trace=%s", caught.status, caught.code, trace_id, extra=refused)
             answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
         except ClientGone:
             return
         if answer is not None:
             await reply.write(send, *answer)
 
-    async def _answer(
-        self, path: str, headers: dict[str, str], receive: Receive, trace_id: str
-    ) -> tuple[int, reply.Headers, bytes] | None:
+    async def _answer(self, path: str, headers: dict[str, str], receive: Receive, trace_id: str) -> reply.Answer | None:
         declared = headers.get("content-length")
         body = await read_body(
             receive, limit=self._max_json_bytes, declared=None if declared is None else int(declared)
@@ -71,7 +75,9 @@ class Generations:
         choice = self._chooser().choose(headers, _model_in(params))
         if choice.model is not None:
             params["model"] = choice.model
-        _check(params, choice)
+        objected = objection(params, choice.route)
+        if objected is not None:
+            raise objected
         request = ImageRequest(
             params=params,
             path=path,
@@ -79,20 +85,49 @@ class Generations:
             headers=headers,
             credential=choice.credential,
         )
-        if flag_of(headers, "x-gateway-explain"):
-            return 200, [(b"content-type", b"application/json")], self._explain(choice, request)
         route = choice.route
+        seconds = seconds_allowed(headers, route.deadline)
+        if flag_of(headers, "x-gateway-explain"):
+            return 200, [reply.JSON], self._explain(choice, request, seconds)
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
-        context = Context(journey, asyncio.get_running_loop().time() + seconds_allowed(headers, route.deadline))
+        context = Context(journey, asyncio.get_running_loop().time() + seconds)
         outcome = await _unless_gone(route.tree(request, context), receive)
         if outcome is None:
+            _log.info("the caller left; its request was cancelled: %s trace=%s", told.brief(journey, route), trace_id)
             return None
         if isinstance(outcome, Success):
-            status, out, content = 200, [(b"content-type", b"application/json")], reply.pictures(outcome.reply)
+            status, out, content = 200, [reply.JSON], reply.pictures(outcome.reply)
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug("answered: %s trace=%s", told.brief(journey, route), trace_id)
         else:
             status, out, content = reply.failure(outcome, journey, told.rows(journey, route))
+            _log_failure(status, outcome, journey, route, trace_id, started)
         out.extend(told.headers(outcome, journey, route, trace_id, time.perf_counter() - started))
         return status, out, content
+
+
+def _log_failure(status: int, failed: Failure, journey: Journey, route: Route, trace_id: str, started: float) -> None:
+    """Write the one line that an operator finds by the trace id: no prompt, and no word of the provider's."""
+    milliseconds = round((time.perf_counter() - started) * 1000)
+    brief = told.brief(journey, route)
+    _log.warning(
+        "failed: %d %s %s ms=%d trace=%s",
+        status,
+        failed.cause.value,
+        brief,
+        milliseconds,
+        trace_id,
+        extra={
+            "event": "request_failed",
+            "status": status,
+            "cause": failed.cause.value,
+            "config": route.spec.id,
+            "attempts": told.rows(journey, route),
+            "maybe_billed": journey.maybe_billed,
+            "ms": milliseconds,
+            "trace_id": trace_id,
+        },
+    )
 
 
 def _model_in(params: dict[str, Any]) -> str | None:
@@ -100,24 +135,7 @@ def _model_in(params: dict[str, Any]) -> str | None:
     return model if isinstance(model, str) else None
 
 
-def _check(params: dict[str, Any], choice: Choice) -> None:
-    """Refuse what no provider could do, and what the model its caller named does not take, before anything is sent."""
-    problem = malformed(params)
-    if problem is not None:
-        raise problem
-    route = choice.route
-    if route.renames:
-        return
-    for target in route.targets.values():
-        row = find(target.provider, params.get("model"), target.options)
-        problem = None if row is None else refusal(row, params)
-        if problem is not None:
-            raise problem
-
-
-async def _unless_gone(
-    running: Awaitable[Success[ImageReply] | Failure], receive: Receive
-) -> Success[ImageReply] | Failure | None:
+async def _unless_gone(running: Awaitable[Outcome], receive: Receive) -> Outcome | None:
     """Return the outcome, or nothing where the caller left first: then the work is cancelled."""
     task = asyncio.current_task()
     assert task is not None  # an ASGI server runs applications in tasks  # noqa: S101
@@ -140,7 +158,6 @@ async def _unless_gone(
     except asyncio.CancelledError:
         if not gone or task.uncancel():
             raise
-        _log.info("the caller left; its request was cancelled")
         return None
     finally:
         timer.cancel()

@@ -2,13 +2,13 @@
 
 from http import HTTPStatus
 
-import orjson
+from gateway.http.envelope import envelope
 
 
 def refusal(status: int, code: str, message: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """Return the headers and the body of an error answer that closes its connection."""
     kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-    body = orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
+    body = envelope(message, type_=kind, code=code)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),

@@ -2,20 +2,23 @@
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 import pybase64
+from starlette.types import Send
 
 from gateway.errors import GatewayError
+from gateway.http.envelope import envelope
 from gateway.images import ImageReply, Picture
 from strategies import Cause, Failure, Journey
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]
+"""Status, headers, body."""
 
-_JSON = (b"content-type", b"application/json")
+JSON = (b"content-type", b"application/json")
 
 # cause → (status where the provider sent none that is passed on, code, type)
 _PUBLIC = {
@@ -61,25 +64,13 @@ _OWN_TYPE = {"invalid_api_key": "authentication_error"}
 _FINAL_STATUS = frozenset({408, 502, 504})
 
 
-def envelope(
-    message: str,
-    *,
-    type_: str,
-    code: str,
-    param: str | None = None,
-    **more: Any,  # noqa: ANN401 - any JSON value
-) -> bytes:
-    """Return an error body in OpenAI's shape."""
-    return orjson.dumps({"error": {"message": message, "type": type_, "param": param, "code": code, **more}})
-
-
-def error(caught: GatewayError) -> tuple[int, Headers, bytes]:
+def error(caught: GatewayError) -> Answer:
     """Return the answer to a caller's mistake."""
     body = envelope(caught.message, type_=caught.type, code=caught.code, param=caught.param)
-    return caught.status, [_JSON, *_encoded(caught.headers)], body
+    return caught.status, [JSON, *_encoded(caught.headers)], body
 
 
-def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> tuple[int, Headers, bytes]:
+def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> Answer:
     """Return the answer to a request whose tree failed."""
     status, code, type_ = _public(failed)
     more: dict[str, Any] = {"attempts": rows}
@@ -88,8 +79,8 @@ def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> tu
     advice = "" if failed.code in _OWN_STATUS else _ADVICE.get(failed.cause, "")
     message = f"{failed.message.rstrip('.')}. {advice}".rstrip()
     message = message[:1].upper() + message[1:]
-    headers: Headers = [_JSON]
-    if (status in _FINAL_STATUS and code != "upstream_unreachable") or journey.retries < 0:
+    headers: Headers = [JSON]
+    if (status in _FINAL_STATUS and code != "upstream_unreachable") or journey.gave_up:
         headers.append((b"x-should-retry", b"false"))
     if failed.cause is Cause.RATE_LIMITED:
         pause = _shortest_pause(journey, failed)

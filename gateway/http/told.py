@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.compile import Route
-from gateway.images import ImageReply
+from gateway.wire import Outcome
 from strategies import Failure, Journey, Success
 
 _LONGEST_VALUE = 4096
@@ -11,7 +11,7 @@ _HARMLESS = bytes(byte if 0x20 <= byte < 0x7F else ord(" ") for byte in range(25
 
 
 def headers(
-    outcome: Success[ImageReply] | Failure, journey: Journey, route: Route, trace_id: str, seconds: float
+    outcome: Outcome, journey: Journey, route: Route, trace_id: str, seconds: float
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers that say which target answered, after how much, and what it may have cost."""
     upstream = sum(attempt.ended - attempt.started for attempt in journey.attempts if attempt.ended is not None)
@@ -60,6 +60,23 @@ def rows(journey: Journey, route: Route) -> list[dict[str, Any]]:
             }
         )
     return told
+
+
+def brief(journey: Journey, route: Route) -> str:
+    """Return the same in a few words, for a line of the log."""
+    words = []
+    for attempt in journey.attempts:
+        target = route.targets[attempt.target]
+        match attempt.outcome:
+            case Failure(cause=cause, status=status):
+                word = cause.value if status is None else f"{cause.value}({status})"
+            case outcome:
+                word = "unfinished" if outcome is None else "answered"
+        words.append(f"{target.name or target.path}:{word}")
+    # Inline configs are the caller's own words: none may begin a line of its own.
+    config = _ascii(route.spec.id or "inline").decode()
+    tried = _ascii(",".join(words) or "none").decode()
+    return f"config={config} attempts={tried} maybe_billed={journey.maybe_billed}"
 
 
 def _ascii(text: str) -> bytes:

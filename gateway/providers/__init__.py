@@ -8,7 +8,7 @@ from gateway.providers.openai import OPENAI, OPENAI_COMPATIBLE
 from gateway.providers.sandbox import SANDBOX
 from gateway.wire import Adapter
 
-__all__ = ["ALIASES", "PROVIDERS", "find"]
+__all__ = ["PROVIDERS"]
 
 PROVIDERS: Mapping[str, Adapter] = MappingProxyType(
     {
@@ -21,10 +21,3 @@ PROVIDERS: Mapping[str, Adapter] = MappingProxyType(
         )
     }
 )
-
-ALIASES: Mapping[str, str] = MappingProxyType({"stability": "stability-ai"})
-
-
-def find(slug: str) -> Adapter | None:
-    """Return the adapter of a slug or of its alias; `None` where there is no such provider."""
-    return PROVIDERS.get(ALIASES.get(slug, slug))

@@ -14,7 +14,6 @@ _DEFAULT_API_VERSION = "2025-04-01-preview"
 _V1 = frozenset({"v1", "latest", "preview"})
 # A label of a host name and nothing more: anything else could lead the key to another host.
 _RESOURCE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?", re.ASCII)
-_NOT_FOR_PROVIDERS = "sandbox"
 
 
 def _flow(request: ImageRequest, target: Target) -> Flow:
@@ -26,7 +25,7 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
             reached=False,
             param="model",
         )
-    body = {name: value for name, value in request.params.items() if name not in ("model", _NOT_FOR_PROVIDERS)}
+    body = {name: value for name, value in request.params.items() if name != "model"}
     version = str(target.options.get("azure_api_version") or _DEFAULT_API_VERSION)
     if version in _V1:
         path = "/v1/images/generations" + ("?api-version=preview" if version == "preview" else "")

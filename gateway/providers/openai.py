@@ -7,7 +7,6 @@ from gateway.images import ImageRequest
 from gateway.providers.openai_answers import outcome_of
 from gateway.wire import Adapter, Flow, MissingCredential, MissingField, Send, Target, send
 
-_NOT_FOR_PROVIDERS = "sandbox"
 _ACCOUNT_HEADERS = {
     "openai_organization": "OpenAI-Organization",
     "openai_project": "OpenAI-Project",
@@ -16,8 +15,7 @@ _ACCOUNT_HEADERS = {
 
 
 def _flow(request: ImageRequest, target: Target) -> Flow:
-    body = {name: value for name, value in request.params.items() if name != _NOT_FOR_PROVIDERS}
-    received = yield from send(Send("POST", "/images/generations", json=body))
+    received = yield from send(Send("POST", "/images/generations", json=request.params))
     return outcome_of(received, target.provider)
 
 

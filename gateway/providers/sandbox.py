@@ -153,6 +153,8 @@ def _order(params: Mapping[str, Any]) -> _Order:
     prompt = params.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise _Invalid("prompt", "a text")
+    if params.get("response_format", "b64_json") != "b64_json":
+        raise _Invalid("response_format", "b64_json, as links to pictures are not made here yet")
     output_format = _choice(params, "output_format", _FORMATS)
     transparent = _choice(params, "background", _BACKGROUNDS) == "transparent"
     if transparent and output_format == "jpeg":

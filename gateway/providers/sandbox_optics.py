@@ -13,13 +13,12 @@ _RED, _VIOLET = 0.0, 0.79
 
 @dataclass(frozen=True, slots=True)
 class Ray:
-    """A beam of white or coloured light; `strength` is 1 for the lamp's own."""
+    """A beam of white light; `strength` is 1 for the lamp's own."""
 
     start: Point
     end: Point
     width: float
     strength: float
-    hue: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

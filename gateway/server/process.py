@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from gateway.server.protocol import App
+from starlette.types import ASGIApp
+
 from gateway.server.serving import Drain, serve
 from gateway.server.sockets import CannotBind, bind
 
-MakeApp: TypeAlias = Callable[[], tuple[App, asyncio.Event]]
+MakeApp: TypeAlias = Callable[[], tuple[ASGIApp, asyncio.Event]]
 
 _CANNOT_BIND = 2
 _INTERRUPTED = 130

@@ -6,7 +6,7 @@ or a WebSocket, nothing waits for the network but an answer, and every error has
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias
 
@@ -14,15 +14,13 @@ import h11
 from hypercorn.config import Config
 from hypercorn.events import Event
 from hypercorn.protocol.h11 import H11Protocol
+from starlette.types import ASGIApp
 
 from gateway.http.refusal import refusal
 from gateway.server.head import body_parts, end_parts, head
 from gateway.server.stream import Stream
 
 Address: TypeAlias = tuple[str, int] | None
-App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
-
-_IN_CLEAR = False
 
 
 class Line(Protocol):
@@ -65,7 +63,7 @@ class Server:
 
     event_class = Gate
 
-    def __init__(self, app: App, config: Config, state: dict[str, Any]) -> None:
+    def __init__(self, app: ASGIApp, config: Config, state: dict[str, Any]) -> None:
         """Serve `app`; `state` is what its lifespan left for its requests."""
         self.app = app
         self.config = config
@@ -88,10 +86,10 @@ class Http1(H11Protocol):
             shared,
             shared,
             shared.state,
-            _IN_CLEAR,
-            line.client,
-            line.server,
-            line.send,
+            ssl=False,
+            client=line.client,
+            server=line.server,
+            send=line.send,
         )
         self.line = line
 

@@ -6,15 +6,18 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.lifespan import Lifespan
 from hypercorn.config import Config
+from starlette.types import ASGIApp
 
 from gateway.server.connection import Connection, Patience
-from gateway.server.protocol import App, Server
+from gateway.server.protocol import Server
 from gateway.server.sockets import BACKLOG, bind
+
+_log = logging.getLogger("gateway.server")
 
 _LOOK_SECONDS = 0.05
 _LAST_WORDS_SECONDS = 5.0
@@ -35,7 +38,7 @@ class Drain:
 
 
 async def serve(
-    app: App,
+    app: ASGIApp,
     *,
     host: str,
     port: int,
@@ -72,9 +75,9 @@ async def serve(
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: App, config: Config, state: dict[str, Any]) -> AsyncIterator[None]:
+async def _lifespan(app: ASGIApp, config: Config, state: dict[str, Any]) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
-    lifespan = Lifespan(ASGIWrapper(app), config, loop, state)
+    lifespan = Lifespan(ASGIWrapper(cast("Any", app)), config, loop, state)
     task = loop.create_task(lifespan.handle_lifespan())
     await lifespan.wait_for_startup()
     if task.done():
@@ -104,6 +107,10 @@ async def _drain(server: Server, connections: set[Connection], listeners: list[a
     server.terminated.set()
     for connection in list(connections):
         connection.drain()
+    busy = sum(not connection.idle for connection in connections)
+    if busy:
+        words = "stopping: %d busy connection(s) have %g s; a second signal leaves them %g s"
+        _log.info(words, busy, drain.seconds, drain.hurried)
     while now < end and not all(connection.idle for connection in connections):
         if drain.hurry.is_set():
             end = min(end, now + drain.hurried)
@@ -135,7 +142,7 @@ def _config() -> Config:
     config.h11_max_incomplete_size = 128 * 1024
     # Says nothing about what is behind the address; also in the answers of which the app knows nothing.
     config.include_server_header = False
-    # Written once a second by `http/head.py` instead of once an answer.
+    # Written once a second by `server/head.py` instead of once an answer.
     config.include_date_header = False
     # Errors of the lifespan go where ours go, and no handler is set up behind the operator's back.
     config.errorlog = logging.getLogger("gateway.server")

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import h11
-from hypercorn.protocol.events import Body, EndBody, StreamClosed
-from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Body, EndBody, Event, StreamClosed
 from hypercorn.protocol.h11 import STREAM_ID
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.utils import suppress_body
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("gateway.server")
 
-_IN_CLEAR = False
-
 
 class Stream(HTTPStream):
     """One request and its answer."""
@@ -34,11 +31,11 @@ class Stream(HTTPStream):
             protocol.config,
             protocol.context,
             protocol.task_group,
-            _IN_CLEAR,
-            protocol.client,
-            protocol.server,
-            protocol.stream_send,
-            STREAM_ID,
+            ssl=False,
+            client=protocol.client,
+            server=protocol.server,
+            send=protocol.stream_send,
+            stream_id=STREAM_ID,
         )
         self._protocol = protocol
         self._inbox = Inbox(protocol.line.transport)
@@ -67,7 +64,7 @@ class Stream(HTTPStream):
         self.scope = scope  # type: ignore[assignment]
         protocol.line.run(self._run(protocol.app, scope))
 
-    async def handle(self, event: StreamEvent) -> None:
+    async def handle(self, event: Event) -> None:
         """Take a part of the request; never waits."""
         if isinstance(event, Body):
             self._inbox.feed(bytes(event.data))

@@ -5,7 +5,6 @@ environment and silent repeats must not happen here, and what keeps them off cos
 """
 
 import asyncio
-import functools
 import re
 import time
 from collections.abc import Mapping
@@ -70,8 +69,9 @@ class Transport:
     ) -> Received | Failure:
         """Send one request and read its whole answer; what goes wrong on the way is a failure with a cause."""
         try:
-            head = _head(method, url, headers, 0 if body is None else len(body))
-            connection = await self._connect(url, trusted=trusted)
+            origin = origin_of(url.origin())
+            head = _head(method, url, origin, headers, 0 if body is None else len(body))
+            connection = await self._connect(origin, trusted=trusted)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exception:
             return failure_of_exception(exception, sent=False)
         received: Received | Failure | None = None
@@ -86,12 +86,12 @@ class Transport:
                 connection.close()  # cancelled or failed: whatever still comes belongs to nobody
         return received
 
-    async def _connect(self, url: URL, *, trusted: bool) -> Connection:
+    async def _connect(self, origin: Origin, *, trusted: bool) -> Connection:
         """Return a connection on which nothing has come yet: what a provider sends unasked must answer nobody."""
         connector = self._connectors[trusted]
-        origin = cast("aiohttp.ClientRequest", _origin(url.origin()))
+        asking = cast("aiohttp.ClientRequest", origin)
         for _ in range(_MOST_SPOILT):
-            connection = await connector.connect(origin, [], _TIMEOUT)
+            connection = await connector.connect(asking, [], _TIMEOUT)
             if connection.protocol is None or not connection.protocol.should_close:
                 return connection
             connection.close()
@@ -150,12 +150,7 @@ class Transport:
         )
 
 
-@functools.lru_cache(maxsize=1024)
-def _origin(url: URL) -> Origin:
-    return origin_of(url)
-
-
-def _head(method: str, url: URL, headers: Mapping[str, str], length: int) -> bytes:
+def _head(method: str, url: URL, origin: Origin, headers: Mapping[str, str], length: int) -> bytes:
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
     for line in lines:
         if _UNSAFE.search(line, 0, len(line) - 2):
@@ -164,7 +159,7 @@ def _head(method: str, url: URL, headers: Mapping[str, str], length: int) -> byt
     return b"%b %b%b%baccept: application/json\r\naccept-encoding: identity\r\ncontent-length: %d\r\n\r\n" % (
         method.encode(),
         url.raw_path_qs.encode(),
-        _origin(url.origin()).request_line_end,
+        origin.request_line_end,
         text.encode("latin-1"),
         length,
     )

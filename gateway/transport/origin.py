@@ -1,5 +1,6 @@
 """Where a connection leads: what aiohttp's connector needs to know of a request, made once for each address."""
 
+import functools
 from dataclasses import dataclass
 
 from aiohttp.client_reqrep import ConnectionKey
@@ -33,8 +34,9 @@ class Origin:
         return self.connection_key.is_ssl
 
 
+@functools.lru_cache(maxsize=1024)
 def origin_of(url: URL) -> Origin:
-    """Return where a URL leads."""
+    """Return where a URL leads; of the URL its origin is enough."""
     if url.scheme not in {"http", "https"} or url.raw_host is None:
         raise ValueError(f"{url.scheme or 'no scheme'} is not http or https")
     return Origin(

@@ -2,7 +2,7 @@
 
 # ruff: noqa: E501 - one row of a table is one line
 
-from gateway.config.parse import VirtualKey
+from gateway.config.virtual_key import VirtualKey
 from gateway.secret import Secret
 
 PAINT = {"provider": "sandbox"}
@@ -40,6 +40,10 @@ SHAPE = [
     ("a config is no null", None, "$", "null"),
     ("an unknown key gets the nearest one", {**PAINT, "retires": {}}, "$.retires", "did you mean `retry`?"),
     ("a key of another object is shown its place", {**PAINT, "attempts": 2}, "$.attempts", "inside `retry`"),
+    ("a parameter is shown its place", {**PAINT, "size": "64x64"}, "$.size", "inside `override_params`"),
+    ("so is what the sandbox is told", {**PAINT, "sandbox": {"status": 503}}, "$.sandbox", "inside `override_params`"),
+    ("a number in quotes is no number", {**PAINT, "request_timeout": "60000"}, "$.request_timeout", "leave out the quotes"),
+    ("a word is no number", {**PAINT, "request_timeout": "2m"}, "$.request_timeout", "not `2m`."),
     ("an unknown key of a small object lists its keys", {**PAINT, "retry": {"x": 1}}, "$.retry.x", "`attempts`"),
     ("keys are strings", {**PAINT, 1: 2}, "$", "string"),
     ("camelCase does not bypass a check", {**PAINT, "requestTimeout": 0}, "$.requestTimeout", "1 to 600000"),

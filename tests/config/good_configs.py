@@ -1,6 +1,9 @@
-"""Configs that must load: what Portkey publishes for its config object, as far as it has an effect here."""
+"""Configs that must load: what Portkey publishes for its config object, and one that asks a single question."""
 
 # ruff: noqa: E501 - one row of a table is one line
+
+from gateway.config.document import Document
+from gateway.config.parse import parse
 
 PORTKEY = [
     {"strategy": {"mode": "fallback"}, "targets": [{"virtual_key": "openai-prod"}, {"provider": "@azure-eu"}]},
@@ -13,4 +16,18 @@ PORTKEY = [
     {"provider": "openai", "api_key": "sk", "custom_host": "https://a.example/v1", "forward_headers": ["my-auth"], "strict_open_ai_compliance": True},
     {"provider": "azure-openai", "api_key": "k", "resource_name": "r", "deployment_id": "d", "api_version": "2024-02-01"},
     {"strategy": {"mode": "single"}, "targets": [{"provider": "openai", "api_key": "k", "override_params": {"model": "dall-e-3"}}]},
+    {"strategy": {"mode": "fallback"}, "targets": [{"override_params": {"model": "@openai-prod/dall-e-3"}}, {"override_params": {"model": "@azure-eu/dall-e-3"}}]},
+    {"override_params": {"model": "@openai-prod/dall-e-3"}},
 ]  # fmt: skip
+
+
+def asking(query):
+    """Return the spec of a config with one condition."""
+    strategy = {"mode": "conditional", "conditions": [{"query": query, "then": "a"}]}
+    document = Document(data={"strategy": strategy, "targets": [{"name": "a", "provider": "sandbox"}]})
+    return parse(document, virtual_keys={}).root
+
+
+def condition(query):
+    """Return what a query asks of a request."""
+    return asking(query).conditions[0].holds

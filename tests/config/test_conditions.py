@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.conditions import compile_query
 from gateway.errors import InvalidConfig
 from gateway.images import ImageRequest
+from tests.config.good_configs import asking, condition
 
 REQUEST = ImageRequest(
     params={"model": "gpt-image-2", "n": 3, "hd": True, "seed": None, "extra": {"style": {"name": "noir"}}, "tags": ["a"]},
@@ -60,44 +60,44 @@ FAIL = [
 
 @pytest.mark.parametrize("query", [row[1] for row in HOLD], ids=[row[0] for row in HOLD])
 def test_a_condition_holds(query):
-    assert compile_query(query)(REQUEST) is True
+    assert condition(query)(REQUEST) is True
 
 
 @pytest.mark.parametrize("query", [row[1] for row in FAIL], ids=[row[0] for row in FAIL])
 def test_a_condition_does_not_hold(query):
-    assert compile_query(query)(REQUEST) is False
+    assert condition(query)(REQUEST) is False
 
 
 @pytest.mark.parametrize("odd", ["nan", "inf", "-inf", "1e999", "1_0", " 10", "0x10", "", "1" * 70, "٣"])
 def test_what_only_python_calls_a_number_is_none(odd):
     request = ImageRequest(params={}, metadata={"n": odd})
     for query in ({"$gt": -1}, {"$lt": 1e300}, {"$gte": 0}, {"$eq": 10}):
-        assert not compile_query({"metadata.n": query})(request)
+        assert not condition({"metadata.n": query})(request)
 
 
 def test_a_pattern_sees_the_first_8_kib():
-    query = compile_query({"params.prompt": {"$regex": "needle"}})
+    query = condition({"params.prompt": {"$regex": "needle"}})
     assert query(ImageRequest(params={"prompt": "x" * 8000 + "needle"}))
     assert not query(ImageRequest(params={"prompt": "x" * 8192 + "needle"}))
     assert query(ImageRequest(params={"prompt": "\ud800 needle"}))
-    assert compile_query({"params.prompt": {"$regex": "é"}})(ImageRequest(params={"prompt": "café"}))
+    assert condition({"params.prompt": {"$regex": "é"}})(ImageRequest(params={"prompt": "café"}))
 
 
-def test_queries_are_equal_when_they_are_written_alike():
-    assert compile_query({"params.n": 1}) == compile_query({"params.n": 1})
-    assert compile_query({"params.n": 1}) != compile_query({"params.n": 2})
+def test_configs_are_equal_when_their_conditions_are_written_alike():
+    assert asking({"params.n": 1}) == asking({"params.n": 1})
+    assert asking({"params.n": 1}) != asking({"params.n": 2})
 
 
 def test_all_faults_of_a_query_are_told():
     with pytest.raises(InvalidConfig) as refused:
-        compile_query({"meta.a": 1, "metadata.b": {"$gt": "x", "$regexp": "a"}, "$or": {}, "$eq": 1, "params.c": {}})
+        condition({"meta.a": 1, "metadata.b": {"$gt": "x", "$regexp": "a"}, "$or": {}, "$eq": 1, "params.c": {}})
     assert [problem.path for problem in refused.value.problems] == [
-        "$.meta.a",
-        "$.metadata.b.$gt",
-        "$.metadata.b.$regexp",
-        "$.$or",
-        "$.$eq",
-        "$.params.c",
+        "$.strategy.conditions[0].query.meta.a",
+        "$.strategy.conditions[0].query.metadata.b.$gt",
+        "$.strategy.conditions[0].query.metadata.b.$regexp",
+        "$.strategy.conditions[0].query.$or",
+        "$.strategy.conditions[0].query.$eq",
+        "$.strategy.conditions[0].query.params.c",
     ]
 
 
@@ -109,7 +109,7 @@ OPERATORS = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$regex"
 @given(st.sampled_from(OPERATORS), ANYTHING, ANYTHING)
 def test_no_operand_and_no_value_raises_anything_unexpected(operator, operand, value):
     try:
-        query = compile_query({"params.x": {operator: operand}})
+        query = condition({"params.x": {operator: operand}})
     except InvalidConfig:
         return
     assert query(ImageRequest(params={"x": value})) in {True, False}

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.folder import Snapshot, read
+from gateway.config.folder import read
 from gateway.config.gateway_file import GatewayFile
+from gateway.config.snapshot import Snapshot
 from gateway.config.spec import leaves
 
 GOOD = "provider: sandbox\n"
@@ -266,3 +267,20 @@ def test_a_path_that_went_away_keeps_everything(folder, tmp_path):
     after = read(tmp_path / "nowhere", {}, keep=before)
     assert after.configs is before.configs
     assert len(after.problems) == 1
+
+
+def test_what_cannot_be_read_filled_or_meant_is_told_together_and_each_place_once(tmp_path):
+    text = (
+        "strategy: {mode: falback}\n"
+        "targets:\n"
+        "  - {provider: openai, api_key: '${NO_SUCH_VARIABLE}', retries: 3}\n"
+        "  - {provider: sandbox, weight: on}\n"
+    )
+    (tmp_path / "a.yaml").write_text(text)
+    told = [(problem.line, problem.path) for problem in read(tmp_path, {}).problems]
+    assert sorted(told) == [
+        (1, "$.strategy.mode"),
+        (3, "$.targets[0].api_key"),
+        (3, "$.targets[0].retries"),
+        (4, "$.targets[1].weight"),
+    ]

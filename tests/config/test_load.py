@@ -15,9 +15,13 @@ CPU_SECONDS = 0.25  # 50 ms on a quiet machine; other tests run beside this one
 
 
 def problems(text, file="a.yaml"):
-    with pytest.raises(InvalidConfig) as caught:
-        load(text, file)
-    return caught.value.problems
+    """Return what is wrong, whether or not the rest could be read."""
+    try:
+        told = load(text, file).problems
+    except InvalidConfig as invalid:
+        told = invalid.problems
+    assert told
+    return tuple(told)
 
 
 def read(text, file):
@@ -129,6 +133,9 @@ def test_a_surprising_value_is_refused_with_advice(written, advice):
         pytest.param("\n  \n", 1, "empty", id="a file of blank lines"),
         pytest.param("# soon\n", 1, "empty", id="a file of comments"),
         pytest.param("a: 1\n\tb: 2", 2, "not with tabs", id="a tab for indentation"),
+        pytest.param("a:\n\tb: 2", 2, "not with tabs", id="a tab for a level"),
+        pytest.param("a:\n  - b: 1\n   c: 2", 3, "indented like those", id="an indentation too small"),
+        pytest.param("a: 1\n  b: 2", 2, "indented like those", id="an indentation too large"),
         pytest.param("a: 'x\nb: 1", 2, "not valid YAML", id="a quote that is not closed"),
         pytest.param("a: 1\nb: x\x00y", 2, "U+0000", id="a null byte"),
         pytest.param("a: 1\nb: x\u2028y", 2, "U+2028", id="a line end that readers disagree about"),
@@ -179,6 +186,8 @@ def test_json_means_what_it_means_everywhere(data, indent, ascii_only):
     [
         pytest.param('{"a": 1,\n "a": 2}', 2, "already given on line 1", id="a key given twice"),
         pytest.param('{"a": 1,,\n}', 1, "not valid JSON", id="a comma too much"),
+        pytest.param('{"a": 1,\n}', 2, "take away the comma", id="a comma after the last entry"),
+        pytest.param('{"a": [1,\n]}', 2, "take away the comma", id="a comma after the last item"),
         pytest.param('{"a": \n NaN}', 2, "not finite", id="not a number"),
         pytest.param('{"a": \n -Infinity}', 2, "not finite", id="infinity"),
         pytest.param("a: 1", 1, "not valid JSON", id="YAML in a JSON file"),

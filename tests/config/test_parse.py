@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config.document import Document
-from gateway.config.parse import canonical, needs_target, parse
+from gateway.config.grammar import read_config
+from gateway.config.parse import needs_target, parse
+from gateway.config.reading import Reading
 from gateway.config.spec import leaves
 from gateway.errors import InvalidConfig
 from schemas import load
@@ -131,22 +133,45 @@ def test_a_host_from_a_header_stands_in_for_the_targets_own():
 
 @pytest.mark.parametrize(
     ("data", "wanted"),
-    [({}, True), ({"retry": {}}, True), ({"virtualKey": "a"}, False), ({"targets": []}, False), ([], False)],
+    [
+        ({}, True),
+        ({"retry": {}}, True),
+        ({"overrideParams": {"model": "dall-e-3"}}, True),
+        ({"overrideParams": {"model": "@a/dall-e-3"}}, False),
+        ({"virtualKey": "a"}, False),
+        ({"targets": []}, False),
+        ([], False),
+    ],
     ids=str,
 )
 def test_a_config_of_settings_alone_needs_a_target(data, wanted):
     assert needs_target(Document(data=data)) is wanted
 
 
+def test_a_model_that_is_sent_instead_may_name_its_virtual_key():
+    spec = read(
+        {
+            "override_params": {"model": "@openai-prod/b"},
+            "targets": [{"override_params": {"model": "@azure-eu/black/a", "n": 1}}],
+        }
+    )
+    (target,) = spec.root.children
+    assert (target.virtual_key, target.shaping.override_params) == ("azure-eu", {"model": "black/a", "n": 1})
+    (target,) = read({"override_params": {"model": "@openai-prod/b"}, "targets": [{"name": "a"}]}).root.children
+    assert (target.virtual_key, target.shaping.override_params) == ("openai-prod", {"model": "b"})
+    named = read({"provider": "openai", "api_key": "k", "override_params": {"model": "@azure-eu/a"}}).root
+    assert (named.virtual_key, named.shaping.override_params) == (None, {"model": "@azure-eu/a"})
+    (problem,) = problems({"targets": [{"override_params": {"model": "@openai-prd/a"}}]})
+    assert problem.path == "$.targets[0].override_params"
+    assert "`openai-prod`" in problem.message
+
+
 def test_spelling_and_order_do_not_change_the_version():
     first = {"requestTimeout": 5, "provider": "sandbox"}
     second = {"provider": "sandbox", "request_timeout": 5}
-    assert canonical(first) == canonical(second) == b'{"provider":"sandbox","request_timeout":5}'
     assert read(first).version == read(second).version
     assert len(read(first).version) == 12
     assert read(first).version != read(PAINT).version
-    with pytest.raises(InvalidConfig):
-        canonical({"retires": 1})
 
 
 def test_free_objects_keep_their_spelling():
@@ -188,7 +213,7 @@ def test_no_json_raises_anything_but_invalid_config(data):
         told = [problem.message for problem in refused.problems]
     else:
         told = []
-        assert read(json.loads(canonical(data))) == spec
+        assert read(read_config(Reading(Document(data=data)))) == spec
     assert [message for message in told if not message.endswith((".", "?"))] == []
 
 

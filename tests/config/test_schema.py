@@ -43,7 +43,7 @@ def theirs(data):
 
 
 @pytest.mark.parametrize("row", [row for row in SHAPE if row[0] not in BEYOND_THE_SCHEMA], ids=lambda row: row[0])
-def test_both_refuse(row):
+def test_both_refuse_what_is_wrong(row):
     assert not ours(row[1])
     if "two spellings" in row[0] or "strings" in row[0] or "not a number" in row[0] or "infinite" in row[0]:
         return  # JSON has neither
@@ -55,7 +55,7 @@ def test_both_refuse(row):
 @pytest.mark.parametrize(
     "data", [*SCHEMA["examples"], *PORTKEY, *(row[1] for row in MEANING)], ids=lambda data: json.dumps(data)[:60]
 )
-def test_both_accept(data):
+def test_both_accept_what_is_right(data):
     assert theirs(data)
     assert ours(data)
 

@@ -1,6 +1,7 @@
 from gateway.config.document import Document
-from gateway.config.parse import VirtualKey, parse, parse_virtual_key
+from gateway.config.parse import parse
 from gateway.config.spec import leaves
+from gateway.config.virtual_key import VirtualKey, parse_virtual_key
 from gateway.secret import Secret
 from tests.config.test_parse import read
 

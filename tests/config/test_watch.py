@@ -156,6 +156,29 @@ def test_the_log_says_what_went_live_and_each_problem_once(tmp_path, caplog):
     assert "write true" in problem.reason
     assert (second.changed, second.removed, second.problems) == ([], [], 1)
     assert (third.changed, third.removed) == ([], ["b"])
+    assert [record.message for record in (first, second, third)] == [
+        "2 configs are live",
+        "2 configs are live; nothing that is served changed; 1 problem: what has any stays as it was",
+        "1 config is live; removed: b; 1 problem: what has any stays as it was",
+    ]
+
+
+def test_the_log_says_when_all_is_well_again(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "gateway.config")
+    (tmp_path / "a.yaml").write_text(BAD)
+    (tmp_path / "b.yaml").write_text(GOOD)
+    live = LiveConfigs(tmp_path, {})
+    assert caplog.records[-1].message == "1 config is live; 1 problem: what has any is not served"
+    (tmp_path / "a.yaml").write_text(GOOD)
+    live.reload()
+    assert caplog.records[-1].message == "2 configs are live; changed: a; all problems are solved"
+
+
+def test_the_log_calls_nothing_live_where_nothing_can_be_served(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "gateway.config")
+    (tmp_path / "a.yaml").write_text(BAD)
+    assert LiveConfigs(tmp_path, {}).fatal
+    assert [record.event for record in caplog.records] == ["config_problem"]
 
 
 def test_a_changed_setting_is_said_to_wait_for_the_next_start(tmp_path, caplog):
@@ -165,6 +188,7 @@ def test_a_changed_setting_is_said_to_wait_for_the_next_start(tmp_path, caplog):
     (tmp_path / "gateway.yaml").write_text("server: {port: 9001}")
     live.reload()
     assert [record.settings_for_next_start for record in caplog.records] == [[], ["port"]]
+    assert caplog.messages[-1] == "0 configs are live; changed: gateway.yaml; waiting for the next start: port"
 
 
 async def test_an_edit_goes_live_and_a_bad_one_does_not(tmp_path):

@@ -12,11 +12,12 @@ import io
 import json
 import socket
 import struct
-import threading
 import time
 from dataclasses import dataclass, field
 
 from PIL import Image
+
+from tests.own_thread import OwnThread
 
 KEY = "test-provider-key-not-real"
 
@@ -61,7 +62,7 @@ class Seen:
 
 
 @dataclass
-class Provider:
+class Provider(OwnThread):
     """Runs in a thread of its own; any key is accepted unless `key` says which one is."""
 
     key: str | None = None
@@ -70,27 +71,6 @@ class Provider:
     connects: int = 0
     billed: int = 0
     _failed_once: set[str] = field(default_factory=set)
-
-    def __enter__(self):
-        ready = threading.Event()
-
-        def run():
-            self._loop = asyncio.new_event_loop()
-            self._loop.run_until_complete(self._serve(ready))
-            self._loop.close()
-
-        self._thread = threading.Thread(target=run, daemon=True)
-        self._thread.start()
-        assert ready.wait(10)
-        return self
-
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}/v1"
 
     @property
     def models(self):
@@ -105,12 +85,11 @@ class Provider:
         """Return the requests as soon as there are so many."""
         return within(seconds, lambda: len(self.seen) >= count) and list(self.seen)
 
-    async def _serve(self, ready):
-        self._stop = asyncio.Event()
+    async def _serve(self, ready, stop):
         server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
-        await self._stop.wait()
+        await stop.wait()
         server.close()
         running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in running:

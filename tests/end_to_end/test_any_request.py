@@ -198,13 +198,13 @@ FUZZ = settings(
 
 @FUZZ
 @given(headers=HEADERS, body=BODIES)
-def test_any_headers_and_any_body(call, headers, body):
+def test_any_headers_and_any_body_get_an_answer(call, headers, body):
     check(*call(headers, body))
 
 
 @FUZZ
 @given(body=OBJECTS, route=st.sampled_from(["stored", "tree"]), plan=st.sampled_from(["paid", "free"]))
-def test_any_parameters(call, body, route, plan):
+def test_any_parameters_get_an_answer(call, body, route, plan):
     headers = {"x-portkey-config": route, "x-portkey-metadata": json.dumps({"plan": plan})}
     check(*call(headers, json.dumps(body).encode()))
     check(*call(headers | {"x-gateway-explain": "true"}, json.dumps(body).encode()))
@@ -212,6 +212,6 @@ def test_any_parameters(call, body, route, plan):
 
 @FUZZ
 @given(config=CONFIGS, host=st.sampled_from([{}, {"x-portkey-custom-host": "http://127.0.0.1:1"}]))
-def test_any_config(call, config, host):
+def test_any_config_gets_an_answer(call, config, host):
     headers = {"x-portkey-config": json.dumps(config), "x-gateway-deadline": "1000", **host}
     check(*call(headers, b'{"prompt": "an otter", "model": "gpt-image-1"}'))

@@ -190,6 +190,13 @@ def test_a_config_that_is_none(gateway, provider, config):
     assert provider.connects == 0
 
 
+def test_a_slip_is_told_before_what_the_headers_lack(gateway):
+    got = ask(gateway, config={"strtegy": {"mode": "fallback"}, "retry": {"atempts": 1}})
+    assert (got.status, got.code) == (400, "invalid_config")
+    assert "did you mean `strategy`" in got.error["message"]
+    assert "did you mean `attempts`" in got.error["message"]
+
+
 def test_a_strategy_without_targets(gateway):
     got = ask(gateway, config={"strategy": {"mode": "fallback"}}, x_portkey_provider="sandbox")
     assert (got.status, got.code) == (400, "invalid_config")
@@ -332,6 +339,13 @@ def test_a_path_that_leads_nowhere(gateway, provider, method, path):
     assert_refused(got, provider, 404, "unknown_url")
 
 
+@pytest.mark.parametrize("path", ["/v1/images/edits", "/images/variations"])
+def test_what_is_not_there_yet_is_named(gateway, provider, path):
+    got = ask(gateway, config=target(provider), path=path)
+    assert_refused(got, provider, 404, "unknown_url")
+    assert "not part of this version yet" in got.error["message"]
+
+
 @pytest.mark.parametrize("path", [ROUTE, "/images/generations", ROUTE + "?a=b", "/v1/%69mages/generations"])
 def test_a_path_that_leads_to_the_route(gateway, provider, path):
     assert ask(gateway, config=target(provider), path=path).status == 200
@@ -350,7 +364,7 @@ def test_a_method_that_is_not_answered(gateway, provider, method, path, allowed)
 
 
 @pytest.mark.parametrize(("path", "status"), [(ROUTE, 405), ("/nope", 404), ("/livez", 200), ("/readyz", 200)])
-def test_head(gateway, path, status):
+def test_head_is_answered_without_a_body(gateway, path, status):
     with line_to(gateway) as line:
         line.sendall(f"HEAD {path} HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n".encode())
         got = b""

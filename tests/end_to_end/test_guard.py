@@ -77,7 +77,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED)
-async def test_refused(port, sent, status, code):
+async def test_an_unsound_head_is_refused_and_the_connection_closed(port, sent, status, code):
     async with connect(port) as client:
         await client.send(sent)
         answer = await client.answer()
@@ -102,7 +102,7 @@ PASSED = {
 
 
 @pytest.mark.parametrize("sent", PASSED.values(), ids=PASSED)
-async def test_passed_and_kept_open(port, sent):
+async def test_a_sound_head_passes_and_the_connection_stays_open(port, sent):
     async with connect(port) as client:
         for _ in range(2):
             await client.send(sent)

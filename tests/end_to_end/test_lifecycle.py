@@ -213,7 +213,7 @@ def test_stopping_an_idle_server_is_quick(folder):
             assert idle.recv(1) == b""
 
 
-def test_the_drain_limit(folder, wall):
+def test_what_outlasts_the_drain_limit_is_cut_off(folder, wall):
     with serving(folder, "--drain-seconds", "0.5") as running, line_to(running) as line:
         line.sendall(raw_request(target(wall, "silent")))
         assert wall.wait_for(1)

@@ -281,7 +281,7 @@ def test_cut_answers_are_saved_by_the_fallback(gateway, provider):
         assert (got.status, got.body) == (200, GOOD)
 
 
-def test_retries_count(gateway, provider):
+def test_retries_are_counted_in_the_answer(gateway, provider):
     retry = {"attempts": 2, "on_status_codes": [500]}
     got = ask(gateway, config=target(provider, "once:500", retry=retry), prompt="counted")
     assert (got.status, got.attempts, got.headers["x-portkey-retry-attempt-count"]) == (200, 2, "1")
@@ -294,6 +294,13 @@ def test_retries_count(gateway, provider):
     )
 
 
+def test_retries_that_are_spent_on_the_way_are_not_multiplied_by_the_sdk(gateway, provider):
+    spent = target(provider, "status:500", retry={"attempts": 1, "on_status_codes": [500]})
+    got = ask(gateway, config=fallback(spent, target(provider, "status:503")))
+    assert (got.status, got.attempts, got.headers["x-portkey-retry-attempt-count"]) == (503, 3, "0")
+    assert got.final == "false"
+
+
 def test_retries_of_what_may_be_billed_keep_to_the_allowance(gateway, provider):
     retry = {"attempts": 5, "on_status_codes": [502]}
     for billing, attempts in (("strict", 1), ("once", 2)):
@@ -302,7 +309,7 @@ def test_retries_of_what_may_be_billed_keep_to_the_allowance(gateway, provider):
         assert (got.attempts, got.maybe_billed, len(provider.seen)) == (attempts, attempts, attempts)
 
 
-def test_max_attempts(gateway, provider):
+def test_max_attempts_bounds_the_whole_tree(gateway, provider):
     targets = [target(provider, "status:500", retry={"attempts": 1}) for _ in range(4)]
     got = ask(gateway, config=fallback(*targets) | {"max_attempts": 3})
     assert (got.status, got.attempts, len(provider.seen)) == (500, 3, 3)

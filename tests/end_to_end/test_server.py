@@ -199,7 +199,7 @@ async def test_stopping_hears_new_requests_during_the_grace_only():
 
 
 @pytest.mark.parametrize("hurry", [False, True], ids=["at the limit", "at the second signal"])
-async def test_stopping_cancels(hurry):
+async def test_stopping_cancels_what_outlasts_the_drain(hurry):
     app, began = waiting(60)
     drain = Drain(seconds=30 if hurry else 0.2, grace=0, hurried=0.1)
     async with serving(app, drain=drain) as server, connect(server.port) as client:
@@ -306,6 +306,6 @@ def test_foreign_address_is_said_in_a_sentence(host):
         bind(host, 0)
 
 
-def test_loopback():
+def test_loopback_is_what_only_this_machine_reaches():
     assert all(is_loopback(host) for host in ["127.0.0.1", "127.1.2.3", "localhost", "LOCALHOST.", "::1", "[::1]"])
     assert not any(is_loopback(host) for host in ["0.0.0.0", "::", "10.0.0.1", "example.org", "", "localhost.evil"])  # noqa: S104

@@ -106,7 +106,7 @@ def test_a_silent_primary_is_saved_in_time(gateway, provider):
     assert (got.status, got.code, got.final) == (408, "timeout_error", "false")
 
 
-def test_deadline_header(gateway, provider):
+def test_the_callers_deadline_ends_everything(gateway, provider):
     retry = {"attempts": 5, "on_status_codes": [408]}
     config = fallback(target(provider, "silent", request_timeout=400, retry=retry), target(provider, "silent"))
     got = ask(gateway, config=config | {"billing": "any"}, x_gateway_deadline="1000")
@@ -121,6 +121,12 @@ def test_deadline_header(gateway, provider):
 
 def test_deadline_of_a_config(gateway, provider):
     got = ask(gateway, config=target(provider, "silent", deadline=200))
+    assert (got.status, got.code) == (504, "deadline_exceeded")
+    assert got.seconds < 0.6
+
+
+def test_the_deadline_of_a_config_bounds_the_callers(gateway, provider):
+    got = ask(gateway, config=target(provider, "silent", deadline=200), x_gateway_deadline="600000")
     assert (got.status, got.code) == (504, "deadline_exceeded")
     assert got.seconds < 0.6
 

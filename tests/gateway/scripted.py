@@ -12,12 +12,11 @@ import orjson
 from gateway.choose import Chooser
 from gateway.compile import compile_config
 from gateway.config.document import Document
-from gateway.config.folder import Snapshot
 from gateway.config.gateway_file import read_gateway_file
 from gateway.config.parse import parse
+from gateway.config.snapshot import Snapshot
 from gateway.images import ImageRequest
 from gateway.providers import PROVIDERS
-from gateway.settings import NAMES
 from gateway.target import ImageTarget
 from gateway.wire import Received
 from strategies import Context, Failure, Journey
@@ -101,7 +100,7 @@ def scene(*script, configs=None, gateway=GATEWAY, default_config=None, trusted_h
     def leaf(spec, checks):
         return ImageTarget(spec, PROVIDERS[spec.provider], transport, checks)
 
-    file = read_gateway_file(Document(data=gateway, file="gateway.yaml"), NAMES)
+    file = read_gateway_file(Document(data=gateway, file="gateway.yaml"))
     specs = {id_: spec_of({"id": id_, **data}, file.virtual_keys) for id_, data in (configs or {}).items()}
     snapshot = Snapshot(configs=specs, gateway=file)
     chooser = Chooser(snapshot, default_config=default_config, trusted_hosts=trusted_hosts, make_leaf=leaf)

@@ -414,6 +414,7 @@ UNRESOLVABLE = {
         "did you mean `openai-prod`",
     ),
     "a provider that is still to come": ({PROVIDER: "stability"}, "m", 400, "invalid_config", PROVIDER, "stability-ai"),
+    "a provider to come, by its own name": ({}, "stability-ai/core", 400, "invalid_config", "model", "stability-ai"),
     "a provider to come, in the model": ({}, "stability/core", 400, "invalid_config", "model", "stability-ai"),
     "an unknown model": ({}, "gpt-imag-2", 400, "no_route", "model", "did you mean `gpt-image-2`"),
     "an unknown provider in the model": ({}, "opanai/m", 400, "no_route", "model", "did you mean `openai`"),

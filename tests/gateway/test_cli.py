@@ -388,6 +388,11 @@ class TestModels:
         assert "1024x1024, 1792x1024, or 1024x1792" in rows["openai", "dall-e-3"]
         assert len(rows) == len(json.loads(said("models", "--json", code=0)))
 
+    def test_as_json_lists_are_lists(self):
+        known = {(row["provider"], row["id"]): row for row in json.loads(said("models", "--json", code=0))}
+        assert "style" in known["openai", "dall-e-3"]["takes"]
+        assert known["openai", "dall-e-3"]["takes"] == sorted(known["openai", "dall-e-3"]["takes"])
+
     def test_on_a_narrow_terminal_names_stay_whole(self, monkeypatch):
         narrow = console_module.Console
         monkeypatch.setattr(

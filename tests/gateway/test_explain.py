@@ -43,7 +43,7 @@ def reachable(told):
     return [name for child in told["children"] for name in reachable(child)]
 
 
-def test_one_target():
+def test_one_target_is_told_with_all_that_was_decided_for_it():
     told = story({**OPENAI, "request_timeout": 5000, "retry": {"attempts": 2}}, model="dall-e-3", quality="hd")
     assert told["request"] == {"prompt": "an otter", "model": "dall-e-3", "quality": "hd"}
     assert told["cache"] == "DISABLED"

@@ -20,7 +20,7 @@ from gateway.settings import NAMES, PREFIX, InvalidSetting, Settings, read
         pytest.param({}, {"PORT": "5", "BEAMSPLITTER_SERVICE_HOST": "10.0.0.1"}, {}, 8787, id="others' variables"),
     ],
 )
-def test_precedence(flags, environ, file, port):
+def test_a_flag_beats_a_variable_which_beats_the_file(flags, environ, file, port):
     assert read(flags, environ, file).port == port
 
 
@@ -52,7 +52,7 @@ def test_every_setting_says_what_it_is(setting):
         *((said, False) for said in ("0", "FALSE", "no", "off", "", False)),
     ],
 )
-def test_truth(said, value):
+def test_true_and_false_have_the_usual_spellings(said, value):
     assert read({}, {}, {"open": said}).open is value
 
 
@@ -60,12 +60,12 @@ def test_truth(said, value):
     ("said", "words"),
     [("a, b ,,c", ("a", "b", "c")), (["a", " b "], ("a", "b")), ("", ()), ([], ())],
 )
-def test_lists(said, words):
+def test_a_list_may_be_words_with_commas_between(said, words):
     assert read({}, {}, {"trusted_hosts": said}).trusted_hosts == words
 
 
 @pytest.mark.parametrize(("said", "level"), [("debug", "debug"), ("WARNING", "warning")])
-def test_levels(said, level):
+def test_a_level_may_be_written_in_any_case(said, level):
     assert read({"log_level": said}, {}, {}).log_level == level
 
 

@@ -6,12 +6,12 @@ import random
 import pytest
 
 from gateway.catalogue import find, malformed, refusal
-from gateway.config.conditions import compile_query
 from gateway.errors import GatewayError, InvalidConfig
 from gateway.http import reply
 from gateway.http.decode import flag_of
 from gateway.images import ImageRequest
 from strategies import Cause, Failure, Journey, LoadBalance, Success
+from tests.config.good_configs import condition
 from tests.gateway.scripted import answer, picture, refused, route_of, run, scene, spec_of
 
 OPENAI = {"provider": "openai", "api_key": "key"}
@@ -118,7 +118,7 @@ def test_a_force_refresh_of_false_is_false():
 )
 def test_conditions_see_the_fields_of_a_form_as_those_of_json(query, holds):
     form = {"model": "gpt-image-1", "size": "1024x1024", "n": 2, "mask": "mask.png", "prompt": "p"}
-    assert compile_query(query).holds(ImageRequest(params=form, path="/v1/images/edits")) is holds
+    assert condition(query)(ImageRequest(params=form, path="/v1/images/edits")) is holds
 
 
 def test_all_weights_zero_is_refused_when_the_config_is_read():

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from gateway.images import ImageRequest, Picture
-from gateway.providers import PROVIDERS, find
+from gateway.providers import PROVIDERS
 from gateway.secret import Secret
 from gateway.wire import Draw, Paint, Received, Send, Target, Wait
 from strategies import Failure, Success
@@ -111,7 +111,7 @@ class Cassette(Form):
 
 
 def replay(cassette):
-    adapter = find(cassette.provider)
+    adapter = PROVIDERS[cassette.provider]
     target = Target(
         provider=cassette.provider,
         model=cassette.target.model,

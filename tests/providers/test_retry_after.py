@@ -41,5 +41,5 @@ NOW = 1_784_548_800.0  # Mon, 20 Jul 2026 12:00:00 GMT
         pytest.param({"retry-after": "Mon, 20 Jul 99999999 12:00:00 GMT"}, None, id="a year beyond all calendars"),
     ],
 )
-def test_retry_after(headers, seconds):
+def test_seconds_come_from_any_of_the_three_spellings(headers, seconds):
     assert retry_after(headers, NOW) == seconds

@@ -1,6 +1,7 @@
 import pytest
 
-from strategies import Cause, Deadline, Fallback, FallbackRule, RetryRule, Success, more_telling
+from strategies import Cause, Deadline, Fallback, FallbackRule, RetryRule, Success
+from strategies.fallback import more_telling
 from tests.strategies.scripted import (
     CUT,
     EMPTY,
@@ -138,6 +139,13 @@ async def test_the_count_of_retries_is_that_of_the_leaf_whose_failure_is_told():
     assert answer.failure.status == 500
     assert answer.journey.retries == -1
     assert (sick.calls, unable.calls, answer.at) == ([0, 1.5], [2.5], 3.5)
+
+
+async def test_that_a_leaf_gave_up_is_remembered_whichever_leaf_is_told():
+    sick, plain = leaf("sick", error(500), error(500)), leaf("plain", error(503))
+    answer = await ask(Fallback([target(sick, RetryRule(attempts=1)), target(plain)]))
+    assert answer.failure.status == 503
+    assert (answer.journey.retries, answer.journey.gave_up) == (0, True)
 
 
 async def test_an_exhausted_leaf_is_not_entered_again_where_it_is_reachable_twice():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.catalogue import all_rows, find, price, range_
+from gateway.catalogue import all_rows, find, price, price_range
 
 
 def _price(model, params=None, delivered=1, usage=None, provider="openai"):
@@ -99,7 +99,7 @@ def test_a_usage_that_counts_nothing_is_not_a_price_of_nothing(usage):
     ],
 )
 def test_the_range_spans_what_the_model_may_choose(model, params, expected):
-    assert range_(find("openai", model), params) == expected
+    assert price_range(find("openai", model), params) == expected
 
 
 @given(

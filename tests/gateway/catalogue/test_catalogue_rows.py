@@ -124,8 +124,7 @@ def test_a_row_takes_over_what_it_does_not_say_itself_but_never_another_models_e
 def test_a_models_end_is_a_day():
     row = find("openai", "dall-e-3")
     assert row is not None
-    assert not row.retired(date(2026, 5, 11))
-    assert row.retired(date(2026, 5, 12))
+    assert row.retires == date(2026, 5, 12)
 
 
 def test_the_native_form_is_the_first():

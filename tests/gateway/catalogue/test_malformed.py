@@ -11,10 +11,6 @@ def test_a_prompt_alone_is_enough():
     assert malformed({"prompt": "an otter"}) is None
 
 
-def test_variations_need_no_prompt():
-    assert malformed({"image": "…"}, prompted=False) is None
-
-
 @pytest.mark.parametrize(
     "params",
     [
@@ -29,7 +25,7 @@ def test_variations_need_no_prompt():
         {"model": "dall-e-3", "image": ["…"], "mask": {}},
     ],
 )
-def test_sense_passes(params):
+def test_what_makes_sense_for_some_model_passes(params):
     assert malformed({"prompt": "an otter", **params}) is None
 
 

@@ -88,12 +88,6 @@ def test_the_sandbox_makes_bytes_and_no_links():
     assert _refused("sandbox", "sandbox", response_format="b64_json", size="321x77", n=10) is None
 
 
-def test_a_target_that_fans_out_lifts_the_limit_of_n_and_no_other():
-    row = find("openai", "dall-e-3")
-    assert refusal(row, {"prompt": "an otter", "n": 4}, fan_out=True) is None
-    assert refusal(row, {"prompt": "an otter", "n": 4, "size": "1x1"}, fan_out=True).param == "size"
-
-
 @pytest.mark.parametrize("value", [None, 5, 2.5, True, [], {}, "…"])
 @pytest.mark.parametrize("name", ["prompt", "n", "size", "quality", "response_format", "stream", "output_format"])
 def test_odd_values_that_a_config_put_there_break_nothing(name, value):
