@@ -13,9 +13,9 @@ from gateway.compile import ImageNode, Route, compile_config
 from gateway.config.document import Document
 from gateway.config.inline import read_inline
 from gateway.config.overrides import Overrides, with_overrides
-from gateway.config.parse import check_settings, needs_target, parse
+from gateway.config.parse import needs_target, parse, parse_settings
 from gateway.config.snapshot import Snapshot
-from gateway.config.spec import ConfigSpec, TargetSpec
+from gateway.config.spec import ConfigSpec, SettingsSpec, TargetSpec
 from gateway.config.suggest import did_you_mean
 from gateway.config.trusted_hosts import host_matcher
 from gateway.errors import ConfigNotFound, GatewayError, InvalidConfig, Problem
@@ -67,9 +67,11 @@ class Chooser:
         self._default = default_config or gateway.default_config
         self._make_leaf = make_leaf
         self._trusts = host_matcher((*trusted_hosts, *gateway.trusted_hosts))
+        configs = snapshot.configs.items()
         self.stored: Mapping[str, Route] = {
-            id_: compile_config(spec, make_leaf) for id_, spec in snapshot.configs.items()
+            id_: compile_config(spec, make_leaf) for id_, spec in configs if isinstance(spec, ConfigSpec)
         }
+        self._settings = {id_: spec.settings for id_, spec in configs if isinstance(spec, SettingsSpec)}
         self._remembered: OrderedDict[tuple[str | None, ...], tuple[Route, bool]] = OrderedDict()
         self._targets = 0
 
@@ -131,8 +133,8 @@ class Chooser:
         """Return the config that the request brings along, or the one that its headers or its model describe."""
         document = Document(data={}) if config is None else self._read(config)
         named = None
-        if needs_target(document) and "strategy" not in document.data:  # what lacks its targets is told so by `parse`
-            check_settings(document)  # a slip of its own is told before what the headers lack
+        if needs_target(document):
+            parse_settings(document)  # a slip of its own is told before what the headers lack
             named = named_target(headers, model, document.data, self._virtual_keys)
             document = Document(data={**document.data, **named.fields})
         try:
@@ -149,6 +151,9 @@ class Chooser:
         return spec, named is not None and named.model_read
 
     def _read(self, config: str) -> Document:
+        if config in self._settings:
+            # Not as from a file: what headers add to it is the caller's, and no more trusted for standing beside it.
+            return Document(data=self._settings[config])
         document = read_inline(config)
         if document is not None:
             return document
@@ -157,7 +162,7 @@ class Chooser:
             raise InvalidConfig([Problem(message=f"this is not {takes}.", path=_CONFIG)])
         said = "that id."
         if _LIKE_AN_ID.fullmatch(config):  # what is not may hold a key, and is not repeated
-            said = f"the id {config!r}{did_you_mean(config, self.stored)}"
+            said = f"the id {config!r}{did_you_mean(config, [*self.stored, *self._settings])}"
         raise ConfigNotFound(f"No config has {said} {_CONFIG} takes {takes}.", param=_CONFIG)
 
     def _overrides(self, headers: Mapping[str, str]) -> Overrides | None:

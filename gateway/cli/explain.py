@@ -14,7 +14,7 @@ from gateway.cli.console import console
 from gateway.cli.files import id_of, look
 from gateway.compile import Route, compile_config
 from gateway.config.snapshot import is_gateway_file
-from gateway.config.spec import ConfigSpec, TargetSpec
+from gateway.config.spec import ConfigSpec, SettingsSpec, TargetSpec
 from gateway.config.suggest import did_you_mean
 from gateway.explain import explain as explained
 from gateway.images import ImageRequest
@@ -83,8 +83,11 @@ def _spec(config: Path) -> ConfigSpec:
     if config.is_dir():
         raise click.UsageError(f"{config} is a folder; name one of its files.")
     id_ = id_of(looked.snapshot, config)
-    if id_ is not None:
-        return looked.snapshot.configs[id_]
+    spec = None if id_ is None else looked.snapshot.configs[id_]
+    if isinstance(spec, ConfigSpec):
+        return spec
+    if isinstance(spec, SettingsSpec):
+        raise click.UsageError(f"{config} holds settings alone; the target to explain is named by a request's headers.")
     if is_gateway_file(config):
         raise click.UsageError(f"{config} holds what configs share, not a route; name one of the configs beside it.")
     raise click.ClickException("this config cannot be used yet.\n" + "\n".join(map(str, looked.problems)))

@@ -10,9 +10,9 @@ from gateway.config.gateway_file import GatewayFile
 from gateway.config.gateway_reading import read_gateway
 from gateway.config.interpolate import ReadFile, interpolate, read_secret, redact
 from gateway.config.load import load
-from gateway.config.parse import parse
+from gateway.config.parse import needs_target, parse, parse_settings
 from gateway.config.snapshot import Snapshot, content, files_in, is_gateway_file
-from gateway.config.spec import ConfigSpec, leaves
+from gateway.config.spec import ConfigSpec, SettingsSpec, leaves
 from gateway.config.suggest import did_you_mean, listed, printable
 from gateway.config.trusted_hosts import host_matcher
 from gateway.errors import InvalidConfig, Problem
@@ -123,8 +123,8 @@ class _Attempt:
 
     def _parsed(
         self, written: Mapping[str, _Written], gateway: GatewayFile
-    ) -> tuple[dict[str, ConfigSpec], list[Problem]]:
-        specs: dict[str, ConfigSpec] = {}
+    ) -> tuple[dict[str, ConfigSpec | SettingsSpec], list[Problem]]:
+        specs: dict[str, ConfigSpec | SettingsSpec] = {}
         faults: list[Problem] = []
         if self._first and self._gateway.gateway is None and self._gateway.document is None:
             # Which virtual keys there are is not known, so no config can be judged.
@@ -133,6 +133,9 @@ class _Attempt:
         trusted = host_matcher(gateway.trusted_hosts)
         for file, each in written.items():
             try:
+                if needs_target(each.filled):
+                    specs[file] = replace(parse_settings(each.filled), id=each.id)
+                    continue
                 spec = parse(each.filled, virtual_keys=virtual_keys, trusted_hosts=trusted)
             except InvalidConfig as invalid:
                 faults.extend(redact(invalid.problems, each.document, each.filled))
@@ -147,7 +150,7 @@ class _Attempt:
         return specs, faults
 
     def _missing(
-        self, gateway: GatewayFile, written: Mapping[str, _Written], specs: Mapping[str, ConfigSpec]
+        self, gateway: GatewayFile, written: Mapping[str, _Written], specs: Mapping[str, ConfigSpec | SettingsSpec]
     ) -> Iterator[Problem]:
         good = {written[file].id for file in specs} | set(self._kept(GatewayFile(), specs).values())
         document = self._gateway.document or Document(data=None, file=self._keep.gateway_file)
@@ -158,7 +161,7 @@ class _Attempt:
                 why = "has problems of its own." if id_ in broken else f"does not exist{did_you_mean(id_, good)}"
                 yield document.problem(path, f"the config `{printable(id_)}` {why}")
 
-    def _kept(self, gateway: GatewayFile, specs: Mapping[str, ConfigSpec]) -> dict[str, str]:
+    def _kept(self, gateway: GatewayFile, specs: Mapping[str, ConfigSpec | SettingsSpec]) -> dict[str, str]:
         """Return what stays as it was: configs whose file is bad now, and deleted ones that are still referred to."""
         present = {str(path) for path in self._config_files}
         needed = {id_ for _, id_ in _references(gateway)}

@@ -18,10 +18,7 @@ _NO_TARGET = (
     "This config names no target: add `targets`, `provider` or `virtual_key`, or send x-portkey-provider "
     "or x-portkey-virtual-key with the request."
 )
-_NO_TARGET_IN_FILE = (
-    "This config names no target: add `targets`, `provider` or `virtual_key`; settings alone, for a target that the "
-    "request's headers name, work in x-portkey-config only so far."
-)
+_NO_TARGET_IN_FILE = "This config names no target and sets nothing: add `targets`, `provider` or `virtual_key`."
 _NO_PROVIDER = "This target names no provider: add `provider` or `virtual_key`."
 _BLOCKED = (
     "{} cannot be combined with the stored credential of the virtual key `{}`: give your own `api_key`, "

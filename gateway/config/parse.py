@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import orjson
 
@@ -9,11 +10,15 @@ from gateway.config.document import Document
 from gateway.config.grammar import read_config
 from gateway.config.inherit import NOTHING
 from gateway.config.leaf import Place, Surroundings
+from gateway.config.provider_fields import SECRET_FIELDS
 from gateway.config.reading import FAULTY, Reading
-from gateway.config.spec import ConfigSpec, NodeSpec
+from gateway.config.spec import ConfigSpec, NodeSpec, SettingsSpec
 from gateway.config.tree import node_spec
 from gateway.config.virtual_key import VirtualKey
 from gateway.errors import InvalidConfig
+
+_NAMES_TARGET = ("provider", "virtual_key", "virtualKey", "targets", "strategy")
+_SETS_NOTHING = {"id", "description"}
 
 
 def parse(
@@ -48,24 +53,38 @@ def parse(
         root=spec,
         id=clean.get("id"),
         description=clean.get("description"),
-        version=hashlib.sha256(orjson.dumps(clean, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12],
+        version=_version(clean),
         max_attempts=clean.get("max_attempts"),
     )
 
 
-def check_settings(document: Document) -> None:
-    """Raise `InvalidConfig` where a config of settings alone is wrong, whichever target it is put beside."""
+def parse_settings(document: Document) -> SettingsSpec:
+    """Return a config of settings alone; raises `InvalidConfig` where it is wrong beside whichever target.
+
+    What operators keep in files holds no credential: a caller could have it sent to a host of its own.
+    """
     reading = Reading(document)
-    read_config(reading)
-    if reading.problems:
-        raise InvalidConfig(reading.problems)
+    clean = read_config(reading)
+    if document.from_file and clean is not FAULTY:
+        for name in SECRET_FIELDS & clean.keys():
+            reading.report((name,), f"`{name}` needs a `provider` beside it; without one, callers bring their own.")
+    if document.problems or reading.problems:
+        raise InvalidConfig([*document.problems, *reading.problems])
+    settings = {name: value for name, value in document.data.items() if name != "id"}
+    return SettingsSpec(settings=settings, version=_version(clean))
 
 
 def needs_target(document: Document) -> bool:
     """Whether a config holds settings only, for a target that is named elsewhere."""
     data = document.data
-    if not isinstance(data, dict) or any(key in data for key in ("provider", "virtual_key", "virtualKey", "targets")):
+    if not isinstance(data, dict) or any(key in data for key in _NAMES_TARGET):
+        return False
+    if document.from_file and data.keys() <= _SETS_NOTHING:
         return False
     overriding = data.get("override_params", data.get("overrideParams"))
     model = overriding.get("model") if isinstance(overriding, dict) else None
     return not (isinstance(model, str) and model.startswith("@"))  # `@slug/model` names a virtual key
+
+
+def _version(clean: Any) -> str:  # noqa: ANN401 - any JSON value
+    return hashlib.sha256(orjson.dumps(clean, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.config.document import Document
 from gateway.config.gateway_file import GatewayFile
 from gateway.config.load import MAX_BYTES
-from gateway.config.spec import ConfigSpec
+from gateway.config.spec import ConfigSpec, SettingsSpec
 from gateway.errors import InvalidConfig, Problem
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -18,7 +18,7 @@ _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 class Snapshot:
     """All configs at one moment, with the gateway file they were read with; replaced whole, never changed."""
 
-    configs: Mapping[str, ConfigSpec] = field(default_factory=dict)
+    configs: Mapping[str, ConfigSpec | SettingsSpec] = field(default_factory=dict)
     gateway: GatewayFile = field(default_factory=GatewayFile)
     problems: tuple[Problem, ...] = ()
     """What is wrong with the files; configs with problems are absent, or kept as they were in the snapshot before."""

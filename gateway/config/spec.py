@@ -133,6 +133,16 @@ class ConfigSpec:
     max_attempts: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsSpec:
+    """A config of settings alone: each request names the target that they are put beside."""
+
+    settings: Mapping[str, Any]
+    """As they are written, in their own spelling."""
+    id: str | None = None
+    version: str = ""
+
+
 def leaves(node: NodeSpec) -> tuple[TargetSpec, ...]:
     """Return the targets of a tree, in the order they are written."""
     if isinstance(node, TargetSpec):

@@ -12,6 +12,7 @@ from starlette.types import Send
 from gateway.errors import GatewayError
 from gateway.http.envelope import envelope
 from gateway.images import ImageReply, Picture
+from gateway.providers import PROVIDERS
 from strategies import Cause, Failure, Journey
 
 Headers = list[tuple[bytes, bytes]]
@@ -77,8 +78,7 @@ def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> An
     if failed.provider_code:
         more["provider_code"] = failed.provider_code
     advice = "" if failed.code in _OWN_STATUS else _ADVICE.get(failed.cause, "")
-    message = f"{failed.message.rstrip('.')}. {advice}".rstrip()
-    message = message[:1].upper() + message[1:]
+    message = _sentence(f"{failed.message.rstrip('.')}. {advice}".rstrip())
     headers: Headers = [JSON]
     if (status in _FINAL_STATUS and code != "upstream_unreachable") or journey.gave_up:
         headers.append((b"x-should-retry", b"false"))
@@ -136,6 +136,12 @@ def _item(picture: Picture) -> Iterable[bytes | memoryview]:
     if picture.revised_prompt is not None:
         yield b',"revised_prompt":%b' % orjson.dumps(picture.revised_prompt)
     yield b"}"
+
+
+def _sentence(message: str) -> str:
+    """Begin with a capital letter, unless with a name that is written without one."""
+    word = message.partition(" ")[0]
+    return message[:1].upper() + message[1:] if word.isalpha() and word not in PROVIDERS else message
 
 
 def _shortest_pause(journey: Journey, failed: Failure) -> float | None:

@@ -284,3 +284,25 @@ def test_what_cannot_be_read_filled_or_meant_is_told_together_and_each_place_onc
         (3, "$.targets[0].retries"),
         (4, "$.targets[1].weight"),
     ]
+
+
+def test_settings_alone_are_kept_under_their_id(tmp_path):
+    (tmp_path / "patient.yaml").write_text("id: careful\nretry: {attempts: 2}\nrequest_timeout: 1000\n")
+    snapshot = read(tmp_path, {})
+    assert snapshot.problems == ()
+    assert snapshot.configs["careful"].settings == {"retry": {"attempts": 2}, "request_timeout": 1000}
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "sentence"),
+    [
+        pytest.param("retry: {atempts: 2}", "$.retry.atempts", "`attempts`", id="a slip is told"),
+        pytest.param("{api_key: k, retry: {attempts: 1}}", "$.api_key", "`provider`", id="no credential without one"),
+        pytest.param("description: nothing", "$", "sets nothing", id="a description alone is no config"),
+    ],
+)
+def test_settings_that_cannot_be(tmp_path, text, path, sentence):
+    (tmp_path / "a.yaml").write_text(text)
+    (problem,) = read(tmp_path, {}).problems
+    assert problem.path == path
+    assert sentence in problem.message

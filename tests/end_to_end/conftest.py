@@ -37,6 +37,7 @@ def session_gateway(walls, tmp_path_factory):
     folder = tmp_path_factory.mktemp("end_to_end")
     (folder / "gateway.yaml").write_text(GATEWAY_YAML.format(url=walls[0].url))
     (folder / "with-key.yaml").write_text('{provider: openai, api_key: "${STORED_KEY}"}\n')
+    (folder / "careful.yaml").write_text("{retry: {attempts: 1, on_status_codes: [503]}, max_attempts: 2}\n")
     with serving(folder, "--log-level", "debug", env={"STORED_KEY": STORED_KEY}) as running:
         yield running
 

@@ -139,6 +139,25 @@ def test_a_pattern_that_is_not_taken(gateway, provider, pattern):
 # --- naming a target ---
 
 
+def test_stored_settings_hold_for_the_target_that_the_headers_name(gateway, provider):
+    sick = {"prompt": "a", "model": "status:503"}
+    got = ask(gateway, sick, x_portkey_config="careful", x_portkey_virtual_key="stored")
+    assert (got.status, got.attempts) == (503, 2)
+    got = ask(gateway, {"prompt": "a", "model": "@stored/status:503"}, x_portkey_config="careful")
+    assert (got.status, got.attempts) == (503, 2)
+
+
+def test_stored_settings_without_a_target_ask_for_one(gateway, provider):
+    got = ask(gateway, {"prompt": "a", "model": "good"}, x_portkey_config="careful")
+    assert (got.status, got.code) == (400, "no_route")
+
+
+def test_stored_settings_send_no_stored_key_to_a_callers_host(gateway, provider, elsewhere):
+    got = ask(gateway, x_portkey_config="careful", x_portkey_virtual_key="stored", x_portkey_custom_host=elsewhere.url)
+    assert (got.status, got.code) == (400, "custom_host_blocked")
+    assert elsewhere.connects == 0
+
+
 def test_a_virtual_key(gateway, provider):
     for headers in (
         {"x_portkey_virtual_key": "stored"},
