@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import orjson
@@ -26,6 +27,8 @@ from gateway.settings import Settings
 from gateway.target import ImageTarget
 from gateway.transport import Transport
 
+_log = logging.getLogger("gateway.app")
+
 _GENERATIONS = ("/v1/images/generations", "/images/generations")
 _NOT_YET = ("/images/edits", "/images/variations")
 
@@ -49,7 +52,10 @@ class Gateway:
         """Return the chooser for the configs as they are now; a request keeps the one it began with."""
         if self.live.snapshot is not self._snapshot:
             self._snapshot = self.live.snapshot
-            self._chooser = self._new_chooser()
+            try:
+                self._chooser = self._new_chooser()
+            except Exception:  # noqa: BLE001 - what reading let through by a fault of ours must not reach traffic either
+                _log.exception("the changed configs cannot be compiled; those before them go on serving")
         return self._chooser
 
     def explained(self, choice: Choice, request: ImageRequest, seconds: float) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import ssl
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,7 @@ class FakeOpenAI(OwnThread):
     seen: list[dict[str, Any]] = field(default_factory=list)
     failures: list[tuple[int, dict[str, Any], dict[str, str]]] = field(default_factory=list)
     """Scripted answers, used up before the API answers properly: status, body, headers."""
+    tls: ssl.SSLContext | None = None
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
@@ -45,7 +47,7 @@ class FakeOpenAI(OwnThread):
         application.router.add_post("/openai/v1/images/generations", self._generations)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]
         ready.set()
@@ -56,7 +58,8 @@ class FakeOpenAI(OwnThread):
         raw = await request.read()
         body = json.loads(raw)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.seen.append({"path": request.path, "headers": headers, "json": body})
+        peer = request.transport.get_extra_info("peername")
+        self.seen.append({"path": request.path, "headers": headers, "json": body, "connection": peer})
         if request.headers.get("Authorization") != f"Bearer {self.key}" and request.headers.get("api-key") != self.key:
             return _error(401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided")
         if request.content_type != "application/json":
