@@ -46,8 +46,16 @@ _METADATA = (  # cloud metadata services hand out credentials: no setting opens 
 )
 
 
+_PRIVATE = "the custom host leads to a private address; an operator can allow it by listing it in trusted_hosts"
+_NEVER = "the custom host leads to an address that no setting allows, such as a cloud's metadata service; name another"
+
+
 class BlockedAddress(OSError):
-    """A connection was about to be opened to an address that its target may not reach."""
+    """A connection was about to be opened to an address that its target may not reach; says what can be done.
+
+    It does not say which address: a name with several must fail in one voice, and what a name resolves to inside is
+    nothing for a caller to learn.
+    """
 
 
 def forbidden(address: str, *, private: bool, loopback: bool) -> bool:
@@ -78,8 +86,9 @@ def guarded_socket(*, private: bool, loopback: bool) -> Callable[[AddrInfoType],
 
     def make(info: AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = info
-        if forbidden(str(address[0]), private=private, loopback=loopback):
-            raise BlockedAddress(f"connections to {address[0]} are not allowed")
+        host = str(address[0])
+        if forbidden(host, private=private, loopback=loopback):
+            raise BlockedAddress(_NEVER if forbidden(host, private=True, loopback=True) else _PRIVATE)
         made = socket.socket(family, kind, protocol)
         made.setblocking(False)  # noqa: FBT003 - the standard library's own signature
         return made

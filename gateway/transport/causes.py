@@ -23,15 +23,9 @@ _SENT: tuple[tuple[type[BaseException], str], ...] = (
 
 def failure_of_exception(exception: BaseException, *, sent: bool) -> Failure:
     """Return what the exception means: nothing was sent and nothing can be billed, or the answer got lost."""
-    if isinstance(getattr(exception, "os_error", exception), BlockedAddress):
-        return Failure(
-            cause=Cause.INVALID,
-            code="custom_host_blocked",
-            message=(
-                "the custom host leads to a private address; an operator can allow it by listing it in trusted_hosts"
-            ),
-            reached=False,
-        )
+    blocked = getattr(exception, "os_error", exception)
+    if isinstance(blocked, BlockedAddress):
+        return Failure(cause=Cause.INVALID, code="custom_host_blocked", message=str(blocked), reached=False)
     if isinstance(exception, aiohttp.InvalidURL):  # 127.1, 2130706433: ways to write an address that hide what it is
         return Failure(
             cause=Cause.INVALID,

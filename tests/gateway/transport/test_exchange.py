@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import socket
 
+import aiohttp
 import pytest
 
 from gateway.transport import Transport
@@ -380,6 +381,45 @@ async def test_a_blocked_address_is_the_callers_mistake(ask):
     failed = await ask("http://10.0.0.1/", trusted=False)
     assert (failed.cause, failed.code, failed.billable) == (Cause.INVALID, "custom_host_blocked", False)
     assert "trusted_hosts" in failed.message
+
+
+async def test_an_address_that_nothing_opens_is_not_said_to_be_a_matter_of_settings(ask):
+    failed = await ask("http://169.254.169.254/", trusted=False)
+    assert failed.code == "custom_host_blocked"
+    assert "trusted_hosts" not in failed.message
+    assert "no setting" in failed.message
+
+
+class Names(aiohttp.abc.AbstractResolver):
+    """Resolves every name to the same addresses, as a hostile name server would."""
+
+    def __init__(self, *addresses):
+        self._addresses = addresses
+
+    async def resolve(self, host, port=0, family=socket.AF_INET):
+        return [
+            {
+                "hostname": host,
+                "host": address,
+                "port": port,
+                "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
+                "proto": 0,
+                "flags": socket.AI_NUMERICHOST,
+            }
+            for address in self._addresses
+        ]
+
+    async def close(self):
+        pass
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1", "::1"], ["10.0.0.1", "10.0.0.2", "fd00::1"], ["127.0.0.1"]])
+async def test_a_name_with_several_addresses_inside_is_blocked_in_one_voice(ask, addresses):
+    ask.transport._connectors[False]._resolver = Names(*addresses)
+    async with provider(http()) as upstream:
+        failed = await ask(f"http://inside.example:{upstream.port}/", trusted=False)
+    assert (failed.code, upstream.connections) == ("custom_host_blocked", 0)
+    assert not any(address in failed.message for address in addresses)
 
 
 async def test_connections_of_the_trusted_are_not_lent_to_others(ask):
