@@ -129,6 +129,8 @@ def _readyz(gateway: Gateway) -> Callable[[Request], Awaitable[Response]]:
             "status": "stopping" if stopping else "ready",
             "configs": sorted(gateway.live.snapshot.configs),
             "problems": [str(problem) for problem in gateway.live.problems],
+            "reloads": gateway.live.reloads,
+            "failed_reloads": gateway.live.failed_reloads,
         }
         return Response(orjson.dumps(body), status_code=503 if stopping else 200, media_type="application/json")
 

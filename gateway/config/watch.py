@@ -233,6 +233,7 @@ class NoConfigs:
     snapshot = Snapshot()
     problems: tuple[Problem, ...] = ()
     fatal = False
+    reloads = failed_reloads = 0
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Wait until told to stop."""

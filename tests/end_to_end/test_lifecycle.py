@@ -107,6 +107,8 @@ def test_bad_edits_never_reach_traffic(own_gateway, folder, wall):
         assert "pictures.yaml" in told[0], name
         assert ready(own_gateway).status == 200
         assert answers_with(own_gateway, wall, "good"), name
+    counted = ready(own_gateway).json
+    assert counted["reloads"] >= counted["failed_reloads"] >= len(BAD)
     say(folder, "chunked")
     assert within(5, lambda: answers_with(own_gateway, wall, "chunked"))
     assert problems(own_gateway) == []
