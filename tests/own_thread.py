@@ -15,6 +15,7 @@ class OwnThread:
         def run():
             self._loop = asyncio.new_event_loop()
             self._loop.run_until_complete(self._until_stopped(ready))
+            self._loop.run_until_complete(_hang_up(self._loop))
             self._loop.close()
 
         self._thread = threading.Thread(target=run, daemon=True)
@@ -37,3 +38,10 @@ class OwnThread:
     async def _serve(self, ready, stop):
         """Listen on `port`, set `ready`, and clean up after `stop`."""
         raise NotImplementedError
+
+
+async def _hang_up(loop):
+    """Close what no server knows of, such as a connection in its TLS handshake: left open, it fails some later test."""
+    for transport in list(loop._transports.values()):
+        transport.abort()
+    await asyncio.sleep(0)

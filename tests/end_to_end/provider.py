@@ -99,10 +99,12 @@ class Provider(OwnThread):
     async def _connection(self, reader, writer):
         self.connects += 1
         line = _Line(self, self.connects, reader, writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while await line.request():
-                pass
-        writer.close()
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                while await line.request():
+                    pass
+        finally:
+            writer.close()
 
 
 class _Line:
