@@ -1,15 +1,101 @@
-"""A request for pictures, and the pictures that answer it."""
+"""A request for pictures, the pictures that come with it, and those that answer it."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from gateway.secret import Secret
+
+Operation = Literal["generate", "edit", "vary"]
+Polarity = Literal["transparent", "white", "black"]
+"""What marks the part of a picture that is to be changed."""
+
+
+class Bytes(Protocol):
+    """A picture's bytes, wherever they are: any part can be had without the rest."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        ...
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Return some of them; fewer where there are no more."""
+        ...
+
+
+class InMemory:
+    """Bytes as they are."""
+
+    def __init__(self, data: bytes) -> None:
+        """Hold them."""
+        self._data = data
+        self.size = len(data)
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Return some of them."""
+        return self._data[offset : offset + count]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Upload:
+    """A picture that came with the request, looked at already."""
+
+    content: Bytes
+    format: str
+    """`png`, `jpeg`, `webp` or `gif`."""
+    width: int
+    height: int
+
+    @property
+    def media_type(self) -> str:
+        """The picture's type, as HTTP names it."""
+        return f"image/{self.format}"
+
+    def __str__(self) -> str:
+        """Return what messages and explanations show in place of the bytes."""
+        return f"<{self.format} {self.width}x{self.height}, {self.content.size} bytes>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """A picture of the request where a provider wants it; whoever sends it writes the bytes, off the event loop."""
+
+    upload: Upload
+    form: Literal["base64", "data_url", "bytes"] = "base64"
+    mask: Polarity | None = None
+    """For a mask: what marks the part to change. `None` leaves the bytes as they are."""
+    binary: bool = False
+    """Whether the mask may have no soft edges."""
+
+
+class Room(Protocol):
+    """Memory for what a request brings in, held until the request is answered."""
+
+    async def take(self, count: int) -> None:
+        """Wait until there is room for so many more bytes."""
+        ...
+
+    def give(self, count: int) -> None:
+        """Give some of it back early."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The share of a request that one call makes, where a model makes too few pictures at once."""
+
+    first: int
+    """The number of its first picture, from 0: seeds are varied by it."""
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
-    """What the caller asked for, in OpenAI's words; `null` parameters are gone already."""
+    """What the caller asked for, in OpenAI's words; `null` parameters are gone already.
+
+    `params["image"]` is a list of `Upload`s and `params["mask"]` one, where the request has them.
+    """
 
     params: Mapping[str, Any]
     path: str = "/v1/images/generations"
@@ -18,16 +104,35 @@ class ImageRequest:
     """The caller's headers, names in lower case."""
     credential: Secret | None = None
     """The provider's key, where the caller sent it."""
+    part: Part | None = None
+    room: Room | None = field(default=None, compare=False)
 
     @property
     def model(self) -> str | None:
         """The model the caller named."""
         return self.params.get("model")
 
+    @property
+    def operation(self) -> Operation:
+        """What is to be done: new pictures, changes to given ones, or variations of one."""
+        if self.path.endswith("/variations"):
+            return "vary"
+        return "edit" if "image" in self.params or self.path.endswith("/edits") else "generate"
+
+    @property
+    def images(self) -> tuple[Upload, ...]:
+        """The pictures to work on."""
+        return tuple(self.params.get("image", ()))
+
+    @property
+    def mask(self) -> Upload | None:
+        """What marks the part to change."""
+        return self.params.get("mask")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One picture, in the form the provider gave it: exactly one of `b64`, `data` and `url` is set."""
+    """One picture, in the form the provider gave it, or the form it was turned into for the caller."""
 
     b64: memoryview | None = None
     """Base64 text, a view into the provider's answer."""
@@ -53,7 +158,7 @@ class Adaptation:
 class ImageReply:
     """Pictures on their way to the caller."""
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[Picture, ...] = ()
     canonical: bytes | None = None
     """The provider's body, where it is already the answer the caller gets."""
     created: int | None = None
@@ -63,4 +168,6 @@ class ImageReply:
     provider: str = ""
     model: str | None = None
     cost_usd: float | None = None
-    """What the pictures cost by the catalogue; `None` where it does not know."""
+    """What the pictures cost: as the provider says, else by the catalogue; `None` where nobody knows."""
+    events: AsyncIterator[bytes] | None = None
+    """Server-sent events instead of pictures, each with the empty line that ends it."""

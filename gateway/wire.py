@@ -1,12 +1,12 @@
 """What an adapter is made of: values that go over the wire, and the flow that orders them."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from gateway.images import ImageReply, ImageRequest
+from gateway.images import Embedded, ImageReply, ImageRequest
 from gateway.retry_after import retry_after
 from gateway.secret import Secret
 from strategies import Cause, Failure, Success
@@ -15,13 +15,30 @@ _REDIRECTS = range(300, 400)
 
 
 @dataclass(frozen=True, slots=True)
+class FormField:
+    """One part of a multipart form."""
+
+    name: str
+    value: str | Embedded
+    filename: str | None = None
+    """Of a file; a picture's own name is made from its format."""
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
-    """One HTTP request to a provider. `path` follows the target's base URL."""
+    """One HTTP request to a provider, with one of `json`, `form` and `data` as its body, or none."""
 
     method: str
     path: str
+    """What follows the target's base URL (`/../` leads beside its last segment). Or a whole https URL that the provider
+    named: it is sent the credential only where its host is the provider's own."""
     json: Any = None
+    """May hold `Embedded` pictures."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    form: tuple[FormField, ...] | None = None
+    data: Embedded | bytes | None = None
+    streams: bool = False
+    """Whether the answer may come as server-sent events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,8 @@ class Received:
     body: bytes
     at: float = 0.0
     """When the head arrived, in seconds since 1970: what an HTTP date in it is compared with."""
+    events: AsyncIterator[bytes] | None = None
+    """Instead of a body: server-sent events, the first of which has come and is no error."""
 
     def json(self) -> Any:  # noqa: ANN401 - the JSON boundary
         """Return the decoded body, or `None` where it is not JSON."""
@@ -94,7 +113,7 @@ class Target:
     options: Mapping[str, Any] = field(default_factory=dict)
     """The provider's own fields, such as `azure_deployment_id`."""
     credentials: Mapping[str, Secret] = field(default_factory=dict)
-    """`api_key`, and whatever else of the provider's fields is secret."""
+    """`api_key`, and whatever else of the provider's fields is secret; tokens that were minted from them as well."""
 
 
 class MissingField(Exception):
@@ -103,6 +122,59 @@ class MissingField(Exception):
 
 class MissingCredential(MissingField):
     """A target lacks what its provider wants to be paid by; says which field to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFields:
+    """Which fields of a config belong to a provider, which of them are secret, and what it cannot do without."""
+
+    credentials: tuple[str, ...] = ("api_key",)
+    """Secret fields, each enough to be let in."""
+    secrets: tuple[str, ...] = ()
+    """Fields that are secret as well, and not enough alone."""
+    options: tuple[str, ...] = ()
+    needs_credential: bool = True
+    needs: tuple[str, ...] = ()
+    has_own_host: bool = True
+    """Whether there is anything to send to without `custom_host`."""
+    host_option: str | None = None
+    """The option that makes up the host: needed unless there is a `custom_host`, and guarded like one."""
+    remote: bool = True
+    """Whether anything is sent over the network at all."""
+
+    @property
+    def secret(self) -> tuple[str, ...]:
+        """Every secret field."""
+        return (*self.credentials, *self.secrets)
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every field of the provider."""
+        return (*self.credentials, *self.secrets, *self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A token, made from a target's credentials, and how long it is good for."""
+
+    credentials: Mapping[str, Secret]
+    """What `authorize` and `sign` find beside the target's own credentials."""
+    seconds: float
+
+
+Minting = Generator[Send, Received, Minted | Failure]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it is about to leave, for providers that want it signed."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: float
+    """Seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +187,24 @@ class Adapter:
     authorize: Callable[[Target], Mapping[str, str]]
     """The headers that carry the target's credential; raises `MissingCredential`."""
     flow: Callable[[ImageRequest, Target], Flow]
+    fields: ProviderFields = ProviderFields()
+    own_hosts: tuple[str, ...] = ()
+    """Hosts beside the base URL's that may see the credential: a name, or `.suffix`."""
+    n_max: int | None = None
+    """Pictures per call, where the catalogue does not know the model; `None`: any number."""
+    mint: Callable[[Target, float], Minting | None] | None = None
+    """How a token is made at a time, in seconds since 1970; `None` for a target whose credential needs none."""
+    sign: Callable[[Target, Outgoing], Mapping[str, str]] | None = None
+    """The headers that sign a request."""
     local: bool = False
     """Whether pictures are made here, with nothing sent anywhere."""
+
+
+def joined(base_url: str, path: str) -> str:
+    """Return the address that a path leads to: behind the base URL, or beside its last segment after `/../`."""
+    if path.startswith("/../"):
+        return base_url.rpartition("/")[0] + path.removeprefix("/..")
+    return base_url + path
 
 
 def failure_of(received: Received, message: str, *, code: str | None = None, param: str | None = None) -> Failure:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.catalogue.models import CANONICAL, ModelRow
-from gateway.catalogue.refuse import OPAQUE_FORMATS, said_aloud
-from gateway.catalogue.sizes import parse_size, written
-from gateway.catalogue.words import plain
-from gateway.images import Adaptation
+from gateway.catalogue.refuse import OPAQUE_FORMATS, said_aloud, unfit_input
+from gateway.images import Adaptation, ImageRequest
+from gateway.plain import plain
+from strategies import Cause, Failure
 
 _SANDBOX = "sandbox"
 _COMPRESSED_FORMATS = ("jpeg", "webp")
@@ -29,24 +29,38 @@ class _Dropped:
 
 
 _DROPPED: Final = _Dropped()
+_SEEN_TO: Final = _Dropped()
+"""Left out without a word: what it asks for is done anyway."""
+
 _LEFT_OUT: Final = "dropped"
+_PICTURES = frozenset({"image", "mask"})
+# Fan-out makes any number, delivery any form; whoever wants events is sent one when the pictures are there.
+_HANDED_OVER = frozenset({"n", "response_format", "stream", *_PICTURES})
 
 
-def inexpressible(row: ModelRow, params: Mapping[str, Any]) -> str | None:
-    """Return what no change to the request could make the model do, or `None`."""
+def inexpressible(row: ModelRow, request: ImageRequest) -> Failure | None:
+    """Return the failure of what no change to the request could make the model do, or `None`."""
+    params, operation = request.params, request.operation
     prompt = params.get("prompt")
     if row.prompt_max is not None and isinstance(prompt, str) and len(prompt) > row.prompt_max:
-        return f"{row.id} takes prompts of at most {row.prompt_max} characters, this one has {len(prompt)}"
-    response = params.get("response_format")
-    if response is not None and response not in row.responses:
-        if response == "url":
-            return f"{row.id} answers with the picture itself (b64_json), and links to it are not made here yet"
-        return f"{row.id} answers with {row.native}, and other forms are not made of it here yet"
-    if "image" in params and "image" not in row.takes:
-        return f"{row.id} paints new pictures and cannot work on a given one"
-    if "mask" in params and "mask" not in row.takes:
-        return f"{row.id} takes no mask, and would change the whole picture"
-    return None
+        long = f"{row.id} takes prompts of at most {row.prompt_max} characters, this one has {len(prompt)}"
+        return _unsupported(long, "prompt")
+    if operation == "generate":
+        if not row.generate:
+            return _unsupported(f"{row.id} works on given pictures and paints no new ones: send `image`", "image")
+        return None
+    if operation == "vary" and not row.variation:
+        return _unsupported(f"{row.id} makes no variations of a picture", None)
+    if operation == "edit" and not row.edit:
+        return _unsupported(f"{row.id} paints new pictures and cannot work on a given one", "image")
+    if "mask" in params and not row.mask:
+        return _unsupported(f"{row.id} takes no mask, and would change the whole picture", "mask")
+    problem = unfit_input(row, request)
+    return None if problem is None else _unsupported(f"{row.id} cannot work on this picture: {problem}", "image")
+
+
+def _unsupported(message: str, param: str | None) -> Failure:
+    return Failure(cause=Cause.UNSUPPORTED, message=message, reached=False, param=param)
 
 
 def fit(row: ModelRow, params: Mapping[str, Any], *, named: bool) -> tuple[dict[str, Any], tuple[Adaptation, ...]]:
@@ -61,10 +75,12 @@ def fit(row: ModelRow, params: Mapping[str, Any], *, named: bool) -> tuple[dict[
             given = value if row.provider == _SANDBOX else _DROPPED
         elif name not in CANONICAL:
             given = value
-        elif said_aloud(row, name, value):
-            continue
+        elif name in _HANDED_OVER or said_aloud(row, name, value):
+            given = value if name in row.takes or name in _PICTURES else _SEEN_TO
         else:
-            given = value if named else _fitted(row, name, value)
+            given = _fitted(row, name, value, named=named)
+        if given is _SEEN_TO:
+            continue
         if given is not _DROPPED:
             fitted[name] = given
         if given is not value:
@@ -74,11 +90,11 @@ def fit(row: ModelRow, params: Mapping[str, Any], *, named: bool) -> tuple[dict[
     return fitted, tuple(changes)
 
 
-def _fitted(row: ModelRow, name: str, value: Any) -> Any:  # noqa: ANN401 - a parameter may be any JSON
-    if name == "n":
-        return row.n_max if type(value) is int and value > row.n_max else value
+def _fitted(row: ModelRow, name: str, value: Any, *, named: bool) -> Any:  # noqa: ANN401 - a parameter may be any JSON
     if name not in row.takes:
         return _DROPPED
+    if named:
+        return value
     if name == "size":
         return _size(row, value)
     allowed = row.choices.get(name)
@@ -100,9 +116,8 @@ def _size(row: ModelRow, value: Any) -> Any:  # noqa: ANN401
         return _DROPPED
     if row.sizes.accepts(value):
         return value
-    asked = parse_size(value)
-    found = None if asked is None else row.sizes.nearest(asked)
-    return _DROPPED if found is None else written(found)
+    found = row.sizes.nearest(value)
+    return _DROPPED if found is None else found
 
 
 def _quality(value: object, allowed: tuple[str, ...]) -> str | _Dropped:

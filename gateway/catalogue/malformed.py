@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.catalogue.sizes import LARGEST_EDGE, parse_size
-from gateway.catalogue.words import either, plain
 from gateway.errors import GatewayError
+from gateway.plain import either, plain
+from gateway.shapes import LARGEST_EDGE, is_shape, parse_size
 
 _PROMPT_MAX = 32000
 _N_MAX = 128
@@ -14,9 +14,9 @@ _RESPONSES = ("url", "b64_json")
 _NEARLY_A_SIZE = re.compile(r"\s*([0-9]+)\s*[xX×✕*]\s*([0-9]+)\s*(?:px)?\s*")
 
 
-def malformed(params: Mapping[str, Any]) -> GatewayError | None:
+def malformed(params: Mapping[str, Any], *, needs_prompt: bool = True) -> GatewayError | None:
     """Return what is wrong with the parameters whatever model they are for, or `None`."""
-    if "prompt" not in params:
+    if needs_prompt and "prompt" not in params:
         return _invalid("prompt", "it is required, and says what to paint")
     for name, value in params.items():
         check = _CHECKS.get(name)
@@ -25,13 +25,6 @@ def malformed(params: Mapping[str, Any]) -> GatewayError | None:
         problem = check(value)
         if problem is not None:
             return _invalid(name, problem)
-    if params.get("stream"):
-        return GatewayError(
-            "Streaming is not available in this version; send stream: false, or leave stream out",
-            status=422,
-            code="unsupported",
-            param="stream",
-        )
     return None
 
 
@@ -48,13 +41,16 @@ def _prompt(value: object) -> str | None:
 
 
 def _size(value: object) -> str | None:
-    if value == "auto" or parse_size(value) is not None:
+    if value == "auto" or is_shape(value):
         return None
     if isinstance(value, str) and (slip := _NEARLY_A_SIZE.fullmatch(value)):
         meant = f"{int(slip[1])}x{int(slip[2])}"
         if meant != value and parse_size(meant) is not None:
             return f"write {meant}, with the letter x between the numbers and nothing else"
-    return f"must be WIDTHxHEIGHT in pixels, such as 1024x1024, each at most {LARGEST_EDGE}, or auto"
+    return (
+        f"must be WIDTHxHEIGHT in pixels, such as 1024x1024, each at most {LARGEST_EDGE}, or auto;"
+        " some models take a ratio such as 16:9, or a grade such as 2K"
+    )
 
 
 def _response_format(value: object) -> str | None:

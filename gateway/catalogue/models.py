@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from gateway.catalogue.sizes import SizeList, SizeRule, sizes_of
+from gateway.catalogue.sizes import Sizes, sizes_of
 
 CANONICAL = frozenset(
     {
@@ -65,6 +65,8 @@ class Prices:
     """One picture, by size and then by quality."""
     image: float | None = None
     """One picture, whatever its size and quality."""
+    megapixel: float | None = None
+    """One picture, for each million pixels that were begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class ModelRow:
     """The day the provider stops serving it, past or to come."""
     prompt_max: int | None
     n_max: int
-    sizes: SizeList | SizeRule | None
+    sizes: Sizes | None
     default_size: str | None
     default_quality: str | None
     responses: tuple[str, ...]
@@ -97,10 +99,15 @@ class ModelRow:
     """Parameters with a list of values: `quality`, `style`, `background`, `output_format` …"""
     takes: frozenset[str]
     """Every canonical parameter the model has."""
+    generate: bool
+    """Whether it paints from words alone."""
+    promptless: bool
+    """Whether it works on a picture without being told what to do."""
     edit: bool
     mask: bool
     variation: bool
     stream: bool
+    """Whether the provider sends server-sent events."""
     input: InputLimits | None
     prices: Prices | None
 
@@ -110,33 +117,54 @@ class ModelRow:
         return self.responses[0]
 
 
-def find(provider: str, model: str | None, options: Mapping[str, Any] | None = None) -> ModelRow | None:
-    """Return what is known of a provider's model, or `None`: an unknown model is passed through.
+class Catalogue:
+    """The rows there are: the built-in ones, and those of the operator, which come first."""
 
-    The options are a target's provider fields. Where they name what stands behind a deployment, they decide.
-    """
-    name = next((given for key in _NAMING_OPTIONS if options and (given := options.get(key))), model)
-    if not isinstance(name, str):
-        return None
-    rows = _rows(provider) if provider in _sources() else {}
-    row = rows.get(name)
-    if row is None and (dated := _DATED.fullmatch(name)):
-        row = rows.get(dated[1])
-    return row
+    def __init__(self, own: Iterable[ModelRow] = ()) -> None:
+        """Put the operator's rows before the built-in ones."""
+        self._own: dict[str, dict[str, ModelRow]] = {}
+        for row in own:
+            self._own.setdefault(row.provider, {}).update(dict.fromkeys((row.id, *row.aliases), row))
+
+    def find(self, provider: str, model: str | None, options: Mapping[str, Any] | None = None) -> ModelRow | None:
+        """Return what is known of a provider's model, or `None`: an unknown model is passed through.
+
+        The options are a target's provider fields. Where they name what stands behind a deployment, they decide.
+        """
+        name = next((given for key in _NAMING_OPTIONS if options and (given := options.get(key))), model)
+        if not isinstance(name, str):
+            return None
+        own = self._own.get(provider)
+        if own is not None and name in own:
+            return own[name]
+        rows = _rows(provider) if provider in _sources() else {}
+        row = rows.get(name)
+        if row is None and (dated := _DATED.fullmatch(name)):
+            row = rows.get(dated[1])
+        return row
+
+    def all_rows(self) -> tuple[ModelRow, ...]:
+        """Return every row once, provider by provider."""
+        found = []
+        for provider in sorted({*_sources(), *self._own}):
+            built_in = _rows(provider) if provider in _sources() else {}
+            rows = {**built_in, **self._own.get(provider, {})}
+            found += [row for name, row in rows.items() if name == row.id]
+        return tuple(found)
+
+    def provider_of(self, model: str) -> str | None:
+        """Return the provider that a bare model name leads to."""
+        for provider, rows in self._own.items():
+            if model in rows:
+                return provider
+        owners = _owners()
+        owner = owners.get(model)
+        if owner is None and (dated := _DATED.fullmatch(model)):
+            owner = owners.get(dated[1])
+        return owner
 
 
-def all_rows() -> tuple[ModelRow, ...]:
-    """Return every row once, provider by provider."""
-    return tuple(row for provider in _sources() for name, row in _rows(provider).items() if name == row.id)
-
-
-def provider_of(model: str) -> str | None:
-    """Return the provider that a bare model name leads to."""
-    owners = _owners()
-    owner = owners.get(model)
-    if owner is None and (dated := _DATED.fullmatch(model)):
-        owner = owners.get(dated[1])
-    return owner
+BUILT_IN = Catalogue()
 
 
 def row_of(provider: str, document: Mapping[str, Any]) -> ModelRow:
@@ -170,6 +198,8 @@ def row_of(provider: str, document: Mapping[str, Any]) -> ModelRow:
         takes=frozenset(
             {"prompt", "model", "n", *document.get("takes", ()), *choices, *(name for name in implied if implied[name])}
         ),
+        generate=document.get("generate", True),
+        promptless=bool(document.get("promptless")),
         edit=edit,
         mask=mask,
         variation=variation,
@@ -187,6 +217,7 @@ def _prices(document: Mapping[str, Any] | None) -> Prices | None:
         tokens=None if tokens is None else TokenPrices(**tokens),
         images=document.get("images", {}),
         image=document.get("image"),
+        megapixel=document.get("megapixel"),
     )
 
 

@@ -1,9 +1,11 @@
 """What pictures cost: by the tokens an answer counts, else by size and quality. Unknown stays unknown."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from gateway.catalogue.models import ModelRow, TokenPrices
+from gateway.shapes import area_of
 
 _MILLION = 1_000_000
 # Sums of prices are cut here: well below a token's price, well above the noise of binary fractions.
@@ -56,6 +58,9 @@ def _possible(row: ModelRow, params: Mapping[str, Any]) -> list[float]:
         found += [usd for name, usd in by_quality.items() if quality in (None, name)]
     if found:
         return found
+    if prices.megapixel is not None:
+        pixels = None if size is None else area_of(size)
+        return [] if pixels is None else [math.ceil(pixels / _MILLION) * prices.megapixel]
     return [] if prices.image is None else [prices.image]
 
 

@@ -4,21 +4,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.catalogue.models import CANONICAL, ModelRow
-from gateway.catalogue.words import either
+from gateway.plain import either
 from gateway.errors import GatewayError
+from gateway.images import ImageRequest
 
 OPAQUE_FORMATS = ("jpeg",)
 """The formats that cannot hold a transparent background."""
 
+# Any form can be delivered and any answer be told as an event; what a model cannot do at all is `inexpressible`.
+_JUDGED_ELSEWHERE = frozenset({"response_format", "stream", "partial_images", "image", "mask"})
 
-def refusal(row: ModelRow, params: Mapping[str, Any]) -> GatewayError | None:
-    """Return which limit of its model the request breaks, or `None`."""
+
+def refusal(row: ModelRow, request: ImageRequest, *, fan_out: bool = False) -> GatewayError | None:
+    """Return which limit of its model the request breaks, or `None`; `fan_out` lifts the number of pictures."""
+    params = request.params
     for name, value in params.items():
-        if name not in CANONICAL:
+        if name not in CANONICAL or name in _JUDGED_ELSEWHERE or (name == "n" and fan_out):
             continue
         problem = _problem(row, name, value)
         if problem is not None:
             return GatewayError(f"Invalid {name} for {row.id}: {problem}", code=f"invalid_{name}", param=name)
+    unfit = unfit_input(row, request) if request.operation != "generate" else None
+    if unfit is not None:
+        return GatewayError(f"Invalid image for {row.id}: {unfit}", code="invalid_image", param="image")
     container = params.get("output_format")
     if container in OPAQUE_FORMATS and params.get("background") == "transparent":
         return GatewayError(
@@ -31,11 +39,24 @@ def refusal(row: ModelRow, params: Mapping[str, Any]) -> GatewayError | None:
 
 def said_aloud(row: ModelRow, name: str, value: object) -> bool:
     """Whether a parameter that the model does not have asks for just what the model does without it."""
-    if name in row.takes:
-        return False
-    if name == "response_format":
-        return value == row.native
-    return (name == "stream" and value is False) or (name == "partial_images" and value == 0)
+    return name == "partial_images" and name not in row.takes and value == 0
+
+
+def unfit_input(row: ModelRow, request: ImageRequest) -> str | None:
+    """Return what the model cannot take of the pictures to work on, or `None`."""
+    limits, images = row.input, request.images
+    if limits is None:
+        return None
+    if len(images) > limits.images_max:
+        return f"it takes {limits.images_max} at most, these are {len(images)}"
+    for upload in images:
+        if upload.format not in limits.formats:
+            return f"it takes {either(limits.formats)}, this one is {upload.format}"
+        if upload.content.size > limits.bytes_max:
+            return f"it takes {limits.bytes_max} bytes at most, this one has {upload.content.size}"
+        if limits.square and upload.width != upload.height:
+            return f"it takes square pictures, this one is {upload.width}x{upload.height}"
+    return None
 
 
 def _problem(row: ModelRow, name: str, value: object) -> str | None:
@@ -69,17 +90,8 @@ def _size(row: ModelRow, value: object) -> str | None:
     return f"must be {row.sizes.described()}"
 
 
-def _response_format(row: ModelRow, value: object) -> str | None:
-    if value in row.responses:
-        return None
-    if row.responses == ("b64_json",):
-        return "must be b64_json; this model answers with the picture itself, and links to it are not made here yet"
-    return f"must be {either(row.responses)}"
-
-
 _CHECKS: Mapping[str, Callable[[ModelRow, object], str | None]] = {
     "prompt": _prompt,
     "n": _n,
     "size": _size,
-    "response_format": _response_format,
 }

@@ -2,32 +2,31 @@
 
 import itertools
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from gateway.catalogue.words import either
+from gateway.plain import either
+from gateway.shapes import Size, area_of, is_shape, nearest_ratio, parse_size, ratio_of, tier_of, written
 
-LARGEST_EDGE = 16384
-"""No model paints more; what is over it is a slip of the finger."""
-
-Size = tuple[int, int]
-_SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
+_USUAL_PIXELS = 1 << 20
+"""What a bare ratio is taken to mean, where pixels are wanted."""
 
 
-def parse_size(text: object) -> Size | None:
-    """Return width and height of `WxH`, or `None` where it says anything else."""
-    found = _SIZE.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
-        return None
-    width, height = int(found[1]), int(found[2])
-    return (width, height) if max(width, height) <= LARGEST_EDGE else None
+class Sizes(Protocol):
+    """What a model paints."""
 
+    def accepts(self, text: str) -> bool:
+        """Whether the model paints that size."""
+        ...
 
-def written(size: Size) -> str:
-    """Return a size as `WxH`."""
-    return f"{size[0]}x{size[1]}"
+    def nearest(self, text: str) -> str | None:
+        """Return what to ask for instead, by shape first and then by area; `None` for what is no size at all."""
+        ...
+
+    def described(self) -> str:
+        """Return what the model takes, for messages."""
+        ...
 
 
 def nearest(asked: Size, offered: Iterable[Size]) -> Size:
@@ -41,25 +40,65 @@ def _distance(asked: Size, size: Size) -> tuple[float, int]:
     return shape, abs(asked[0] * asked[1] - size[0] * size[1])
 
 
+def _imagined(text: str) -> Size | None:
+    """Return the pixels that a size stands for; a ratio and a tier each leave half of it open."""
+    size = parse_size(text)
+    if size is not None or not is_shape(text):
+        return size
+    ratio, pixels = ratio_of(text) or 1.0, area_of(text) or _USUAL_PIXELS
+    return max(round(math.sqrt(pixels * ratio)), 1), max(round(math.sqrt(pixels / ratio)), 1)
+
+
 @dataclass(frozen=True, slots=True)
 class SizeList:
     """Sizes one by one."""
 
     names: tuple[str, ...]
-    auto: bool
 
     def accepts(self, text: str) -> bool:
         """Whether the model paints that size."""
         return text in self.names
 
-    def nearest(self, asked: Size) -> Size | None:
+    def nearest(self, text: str) -> str | None:
         """Return the size to ask for instead."""
-        offered = [size for size in map(parse_size, self.names) if size is not None]
-        return nearest(asked, offered) if offered else None
+        asked = _imagined(text)
+        offered = {size: name for name in self.names if (size := _imagined(name)) is not None}
+        return offered[nearest(asked, offered)] if asked and offered else None
 
     def described(self) -> str:
         """Return what the model takes, for messages."""
         return either(self.names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeRatios:
+    """Shapes without pixels; where a model paints them in several grades, those are its tiers."""
+
+    ratios: tuple[str, ...]
+    tiers: tuple[str, ...] = ()
+    auto: bool = True
+
+    def accepts(self, text: str) -> bool:
+        """Whether the model paints that shape; any number of pixels stands for the nearest grade."""
+        if text == "auto":
+            return self.auto
+        if tier_of(text) is not None:
+            return text in self.tiers
+        ratio = ratio_of(text)
+        return ratio is not None and nearest_ratio(ratio, self.ratios)[1]
+
+    def nearest(self, text: str) -> str | None:
+        """Return the ratio, or the tier, to ask for instead."""
+        pixels = tier_of(text)
+        if pixels is not None and self.tiers:
+            return min(self.tiers, key=lambda tier: abs((tier_of(tier) or 0) - pixels))
+        asked = _imagined(text)
+        return None if asked is None else nearest_ratio(asked[0] / asked[1], self.ratios)[0]
+
+    def described(self) -> str:
+        """Return what the model takes, for messages."""
+        tiers = f", or one of {either(self.tiers)}" if self.tiers else ""
+        return f"{'auto, ' if self.auto else ''}WIDTHxHEIGHT or W:H in the ratio {either(self.ratios)}{tiers}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +111,7 @@ class SizeRule:
     max_ratio: float | None = None
     min_pixels: int = 1
     max_pixels: int | None = None
+    tiers: tuple[str, ...] = ()
     auto: bool = False
 
     def accepts(self, text: str) -> bool:
@@ -79,10 +119,16 @@ class SizeRule:
         if text == "auto":
             return self.auto
         size = parse_size(text)
-        return size is not None and self._allows(size)
+        return text in self.tiers if size is None else self._allows(size)
 
-    def nearest(self, asked: Size) -> Size | None:
-        """Return the size to ask for instead: the wished shape, brought within the bounds, then put on the grid."""
+    def nearest(self, text: str) -> str | None:
+        """Return the size to ask for instead."""
+        asked = _imagined(text)
+        found = None if asked is None else self._fitted(asked)
+        return None if found is None else written(found)
+
+    def _fitted(self, asked: Size) -> Size | None:
+        """Return the wished shape, brought within the bounds, then put on the grid."""
         if self._allows(asked):
             return asked
         ratio, area = self._within_bounds(asked)
@@ -107,7 +153,8 @@ class SizeRule:
             rules.append(f"a ratio of at most {self.max_ratio:g}:1")
         if self.max_pixels is not None:
             rules.append(f"{self.min_pixels} to {self.max_pixels} pixels in all")
-        return f"{'auto, or ' if self.auto else ''}WIDTHxHEIGHT with {', '.join(rules)}"
+        others = [*self.tiers, *(["auto"] if self.auto else [])]
+        return f"{''.join(f'{name}, or ' for name in others)}WIDTHxHEIGHT with {', '.join(rules)}"
 
     def _allows(self, size: Size) -> bool:
         shorter, longer = sorted(size)
@@ -138,10 +185,11 @@ def _around(ideal: float, reach: int) -> range:
     return range(math.floor(ideal) - reach, math.ceil(ideal) + reach + 1)
 
 
-def sizes_of(document: Sequence[str] | Mapping[str, Any] | None) -> SizeList | SizeRule | None:
+def sizes_of(document: Sequence[str] | Mapping[str, Any] | None) -> Sizes | None:
     """Return the sizes that a catalogue row describes."""
     if document is None:
         return None
     if isinstance(document, Mapping):
-        return SizeRule(**document)
-    return SizeList(tuple(document), auto="auto" in document)
+        rule = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+        return SizeRatios(**rule) if "ratios" in rule else SizeRule(**rule)
+    return SizeList(tuple(document))

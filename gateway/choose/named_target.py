@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.catalogue import all_rows, provider_of
-from gateway.config.not_yet import ALIASES, PLANNED_PROVIDERS
+from gateway.config.not_yet import ALIASES
 from gateway.config.provider_fields import ALL_FIELDS, FIELDS, SECRET_FIELDS
 from gateway.config.suggest import did_you_mean, printable
 from gateway.config.virtual_key import VirtualKey
@@ -14,8 +14,8 @@ from gateway.providers import PROVIDERS
 
 PROVIDER, VIRTUAL_KEY = "x-portkey-provider", "x-portkey-virtual-key"
 
-_SLUGS = frozenset({*PROVIDERS, *PLANNED_PROVIDERS, *ALIASES})
-"""What a model's name may be prefixed with; providers that are still to come say so."""
+_SLUGS = frozenset({*PROVIDERS, *ALIASES})
+"""What a model's name may be prefixed with."""
 
 _PREFIX = "x-portkey-"
 _FAMILIES = ("openai-", "azure-", "aws-", "vertex-", "workers-ai-", "stability-", "fireworks-", "huggingface-")
@@ -68,7 +68,8 @@ def named_target(
             )
         fields = _fields_for(virtual_keys[slug].provider, headers)
         return NamedTarget({"virtual_key": slug, **fields}, _said(fields, virtual_key=said), said == "model")
-    fields = _fields_for(str(provider), headers)
+    provider = ALIASES.get(str(provider), str(provider))
+    fields = _fields_for(provider, headers)
     named: dict[str, Any] = {"provider": provider, **fields}
     if not _has_credential({**settings, **fields}):
         named["passthrough"] = True
@@ -112,7 +113,7 @@ def _fields_for(provider: str, headers: Mapping[str, str]) -> dict[str, str]:
     row = FIELDS.get(provider)
     if row is None:
         return {}
-    own = (*row.credentials, *row.options)
+    own = row.all
     families = tuple({name.partition("_")[0] + "_" for name in row.options})
     words = family_headers(headers)
     written = {

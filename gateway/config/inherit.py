@@ -32,6 +32,8 @@ class Settings:
     adapt: Adapt | None = None
     billing: Billing | None = None
     verify: bool | None = None
+    persist: bool | None = None
+    url_ttl: int | None = None
     shaping: Shaping = field(default_factory=Shaping)
 
 
@@ -50,6 +52,8 @@ def below(outer: Settings, inner: Settings) -> Settings:
         adapt=_nearer(inner.adapt, outer.adapt),
         billing=_nearer(inner.billing, outer.billing),
         verify=_nearer(inner.verify, outer.verify),
+        persist=_nearer(inner.persist, outer.persist),
+        url_ttl=_nearer(inner.url_ttl, outer.url_ttl),
         shaping=_merged(outer.shaping, inner.shaping),
     )
 
@@ -57,6 +61,7 @@ def below(outer: Settings, inner: Settings) -> Settings:
 def settings_of(node: dict[str, Any], path: Path, reading: Reading) -> dict[str, Any]:
     """Return the fields of `Settings` that a node gives, after reporting what the schema cannot see."""
     timeout = given(node, "request_timeout")
+    delivery = given(node, "delivery") or {}
     return {
         "request_timeout": None if timeout is None else timeout / 1000,
         "custom_host": _custom_host(node, path, reading),
@@ -64,7 +69,9 @@ def settings_of(node: dict[str, Any], path: Path, reading: Reading) -> dict[str,
         "retry": retry_of(given(node, "retry")),
         "adapt": given(node, "adapt"),
         "billing": given(node, "billing"),
-        "verify": given(given(node, "delivery") or {}, "verify"),
+        "verify": given(delivery, "verify"),
+        "persist": given(delivery, "persist"),
+        "url_ttl": given(delivery, "url_ttl"),
         "shaping": Shaping(
             default_params=given(node, "default_params") or {},
             override_params=given(node, "override_params") or {},

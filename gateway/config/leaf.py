@@ -6,13 +6,16 @@ from typing import Any
 
 from gateway.config.custom_host import authority
 from gateway.config.inherit import Settings, below
+from gateway.config.not_yet import ALIASES
 from gateway.config.provider_fields import FIELDS, SECRET_FIELDS, ProviderFields
 from gateway.config.reading import Path, Reading, given
 from gateway.config.spec import RetrySpec, TargetSpec
 from gateway.config.suggest import did_you_mean, printable
 from gateway.config.virtual_key import VirtualKey, check_fields, check_owned, credentials_of, options_of
 
-LEAF_KEYS = ("provider", "virtual_key", "passthrough")
+LEAF_KEYS = ("provider", "virtual_key", "passthrough", "fan_out")
+
+_URL_TTL = 3600
 
 _NO_TARGET = (
     "This config names no target: add `targets`, `provider` or `virtual_key`, or send x-portkey-provider "
@@ -77,10 +80,10 @@ def _named_by_model(place: Place, own: Settings) -> tuple[str | None, Settings]:
     """Return the provider, or the `@slug`, that the model to be sent is prefixed with, and the settings without it."""
     model = below(place.inherited, own).shaping.override_params.get("model")
     prefix, _, rest = model.partition("/") if isinstance(model, str) else ("", "", "")
-    if not rest or not (prefix.startswith("@") or prefix in FIELDS):
+    if not rest or not (prefix.startswith("@") or prefix in FIELDS or prefix in ALIASES):
         return None, own
     override_params = {**own.shaping.override_params, "model": rest}
-    return prefix, replace(own, shaping=replace(own.shaping, override_params=override_params))
+    return ALIASES.get(prefix, prefix), replace(own, shaping=replace(own.shaping, override_params=override_params))
 
 
 def _inline(provider: str, node: dict[str, Any], place: Place, own: Settings, around: Surroundings) -> TargetSpec:
@@ -157,7 +160,10 @@ def _target(node: dict[str, Any], place: Place, settings: Settings, **found: Any
         shaping=settings.shaping,
         adapt=settings.adapt or "report",
         billing=settings.billing or "once",
+        fan_out=bool(given(node, "fan_out")),
         verify=settings.verify is not False,
+        persist=bool(settings.persist),
+        url_ttl=settings.url_ttl or _URL_TTL,
         deadline=place.deadline,
         **found,
     )

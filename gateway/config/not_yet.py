@@ -15,10 +15,7 @@ NOT_YET = {
     "sticky": "sticky routing is not part of this version yet; remove `{}`",
     "cb_config": "the circuit breaker is not part of this version yet; remove `{}`",
     "is_open": "the circuit breaker is not part of this version yet; remove `{}`",
-    "fan_out": "fanning out is not part of this version yet; remove `{}` and ask for what the model makes in one call",
     "max_cost_usd": "money ceilings are not part of this version yet; remove `{}` and bound `max_attempts` instead",
-    "persist": "storing pictures is not part of this version yet; remove `{}`",
-    "url_ttl": "storing pictures is not part of this version yet; remove `{}`",
     "tests": "tests inside configs are not run by this version yet; remove `{}`",
     "usage_limits": "budgets are not part of this version yet; remove `{}`",
     "rate_limits": "rate limits are not part of this version yet; remove `{}`",
@@ -31,7 +28,6 @@ NOT_YET = {
     "input_mutators": _HOOKS,
     "output_mutators": _HOOKS,
     "prompt_id": "stored prompts are not part of this version; remove `{}` and send `prompt`",
-    "azure_auth_mode": "only `api_key` and `azure_ad_token` are available for azure-openai yet; remove `{}`",
 }
 """Key → what to do; `{}` is the key as it was written."""
 
@@ -42,40 +38,19 @@ NOT_YET_VALUES = {
 }
 """(key, value) → what the value is told."""
 
-PLANNED_PROVIDERS = (
-    *("bedrock", "fireworks-ai", "vertex-ai", "google", "reka-ai", "segmind", "stability-ai", "together-ai"),
-    *("replicate", "fal", "black-forest-labs", "recraft-ai", "ideogram", "x-ai", "huggingface", "workers-ai"),
-    *("deepinfra", "nebius", "siliconflow", "novita-ai", "hyperbolic", "openrouter", "minimax", "dashscope"),
-    *("volcengine", "zhipu", "leonardo", "runware", "kling", "luma", "midjourney", "automatic1111", "comfyui"),
-)
 ALIASES = {"stability": "stability-ai"}
 """Other names of providers, as their users write them."""
-
-_FIELD_FAMILIES = {
-    "aws_": "bedrock",
-    "vertex_": "vertex-ai",
-    "workers_ai_": "workers-ai",
-    "stability_": "stability-ai",
-    "fireworks_": "fireworks-ai",
-    "huggingface_": "huggingface",
-}
 
 
 def advice_for_key(key: str, written: str) -> str | None:
     """Return what to say about a key that has no effect in this version, if it is one."""
     if key in NOT_YET:
         return f"`{printable(written)}` has no effect: {NOT_YET[key].format(printable(written))}."
-    for prefix, provider in _FIELD_FAMILIES.items():
-        if key.startswith(prefix):
-            return f"`{printable(written)}` belongs to {provider}, which is not available in this version yet."
     return None
 
 
 def advice_for_provider(slug: str, available: list[str]) -> str:
     """Return what to say about a provider that cannot be used."""
-    planned = ALIASES.get(slug, slug)
-    if planned in PLANNED_PROVIDERS:
-        return f"The provider `{planned}` is not available in this version yet; use one of {', '.join(available)}."
-    guess = did_you_mean(slug, (*available, *PLANNED_PROVIDERS, *ALIASES))
+    guess = did_you_mean(slug, (*available, *ALIASES))
     known = f" Providers are {', '.join(available)}." if guess == "." else ""
     return f"Unknown provider `{printable(slug)}`{guess}{known}"

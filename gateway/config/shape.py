@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.config.not_yet import NOT_YET_VALUES, advice_for_provider
+from gateway.config.not_yet import ALIASES, NOT_YET_VALUES, advice_for_provider
 from gateway.config.plain import is_text, read_plain
+from gateway.config.provider_fields import FIELDS
 from gateway.config.reading import FAULTY, Path, Reading
 from gateway.config.suggest import did_you_mean, listed, shown
 
@@ -126,14 +127,18 @@ def check_array(schema: Mapping[str, Any], item: Check) -> Check:
 def check_any(schema: Mapping[str, Any], branches: list[Check]) -> Check:
     """Return the check of a value that has to fit one of several schemas."""
 
+    names_provider = schema.get("x-advice") == "provider"
+
     def check(value: Any, path: Path, reading: Reading) -> Any:  # noqa: ANN401
+        if names_provider and isinstance(value, str) and value and not value.startswith("@") and value not in FIELDS:
+            if value in ALIASES:
+                return ALIASES[value]
+            reading.report(path, advice_for_provider(value, list(FIELDS)))
+            return FAULTY
         for branch in branches:
             trial = Reading(reading.document)
             if branch(value, path, trial) is not FAULTY and not trial.problems:
                 return value
-        if isinstance(value, str) and value and not value.startswith("@") and schema.get("x-advice") == "provider":
-            reading.report(path, advice_for_provider(value, schema["anyOf"][0]["enum"]))
-            return FAULTY
         return refuse(value, path, reading, schema)
 
     return check

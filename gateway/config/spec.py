@@ -58,7 +58,13 @@ class TargetSpec:
     shaping: Shaping = Shaping()
     adapt: Adapt = "report"
     billing: Billing = "once"
+    fan_out: bool = False
+    """Whether several calls are made where one makes fewer pictures than the caller asked for."""
     verify: bool = True
+    persist: bool = False
+    """Whether every picture is kept here, and answered with a link of our own."""
+    url_ttl: int = 3600
+    """Seconds that a link of our own is good for."""
     deadline: float | None = None
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from gateway.config.document import Document
 from gateway.config.grammar import checked
 from gateway.config.inherit import Settings, settings_of
@@ -53,7 +55,11 @@ def parse_virtual_key(slug: str, document: Document, path: str) -> VirtualKey | 
 
 def credentials_of(row: ProviderFields, node: dict[str, Any]) -> dict[str, Secret]:
     """Return the secret fields of a node."""
-    return {name: Secret(node[name]) for name in row.credentials if given(node, name) is not None}
+    return {name: Secret(_text(node[name])) for name in row.secret if given(node, name) is not None}
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - a string, or the object that a key file holds
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def options_of(row: ProviderFields, node: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +102,6 @@ def check_owned(provider: str, node: dict[str, Any], path: Path, reading: Readin
     """Report fields that belong to other providers."""
     row = FIELDS[provider]
     for name in ALL_FIELDS:
-        if name in node and name not in row.credentials and name not in row.options:
+        if name in node and name not in row.all:
             message = f"`{name}` belongs to {listed(owners(name), 'and')}, not to `{provider}`; remove it."
             reading.report((*path, name), message)

@@ -3,7 +3,8 @@
 import re
 import struct
 from dataclasses import dataclass
-from typing import Protocol
+
+from gateway.images import Bytes
 
 _TRAILING = 64
 """Bytes of padding that are forgiven behind the end of a picture."""
@@ -28,19 +29,6 @@ _SVG_SEARCHED, _SVG_END_SEARCHED = 4096, 256
 _BOXES = 512
 _HEIF_SEARCHED = 4096
 _HEIF_BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"hevc": "heic", b"mif1": "heic"}
-
-
-class Bytes(Protocol):
-    """A picture's bytes, wherever they are: any part can be had without the rest."""
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-        ...
-
-    def at(self, offset: int, count: int) -> bytes:
-        """Return some of them; fewer where there are no more."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Final
 import orjson
 import pybase64
 
-from gateway.delivery.formats import Bytes, NotAPicture, read_header
-from gateway.images import Adaptation, Picture
+from gateway.delivery.formats import NotAPicture, read_header
+from gateway.images import Adaptation, Bytes, InMemory, Picture
 
 PIXELS_MAX: Final = 50_000_000
 """What is larger was made to exhaust whoever opens it; no model paints it."""
@@ -82,7 +82,7 @@ def _looked_at(data: Bytes) -> Seen | Fault:
 
 def _bytes_of(picture: Picture) -> Bytes:
     if picture.data is not None:
-        return _Plain(picture.data)
+        return InMemory(picture.data)
     text = memoryview(b"") if picture.b64 is None else picture.b64
     if _escaped(text):
         text = _unescaped(text)
@@ -90,17 +90,6 @@ def _bytes_of(picture: Picture) -> Bytes:
     if len(text) % _QUAD:
         raise NotAPicture("a picture that is cut short: its base64 is not complete")
     return _Base64(text)
-
-
-class _Plain:
-    """Bytes as they are."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.size = len(data)
-
-    def at(self, offset: int, count: int) -> bytes:
-        return self._data[offset : offset + count]
 
 
 class _Base64:

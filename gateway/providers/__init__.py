@@ -1,23 +1,20 @@
-"""Every provider the gateway can talk to, by its slug."""
+"""Every provider the gateway can talk to, by its slug: whatever modules beside this one list as `ADAPTERS`."""
 
-from collections.abc import Mapping
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from gateway.providers.azure_openai import AZURE_OPENAI
-from gateway.providers.openai import OPENAI, OPENAI_COMPATIBLE
-from gateway.providers.sandbox import SANDBOX
 from gateway.wire import Adapter
 
 __all__ = ["PROVIDERS"]
 
+
+def _found() -> Iterator[Adapter]:
+    for module in pkgutil.iter_modules(__path__):
+        yield from getattr(importlib.import_module(f"{__name__}.{module.name}"), "ADAPTERS", ())
+
+
 PROVIDERS: Mapping[str, Adapter] = MappingProxyType(
-    {
-        adapter.name: adapter
-        for adapter in (
-            OPENAI,
-            AZURE_OPENAI,
-            OPENAI_COMPATIBLE,
-            SANDBOX,
-        )
-    }
+    {adapter.name: adapter for adapter in sorted(_found(), key=lambda adapter: adapter.name)}
 )

@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from gateway.dialect.answers import outcome_of
+from gateway.dialect.openai_body import sending
+from gateway.dialect.unable import cannot, unsupported
 from gateway.images import ImageRequest
-from gateway.providers.openai_answers import outcome_of
-from gateway.wire import Adapter, Flow, MissingCredential, MissingField, Send, Target, send
-from strategies import Cause, Failure
+from gateway.wire import Adapter, Flow, MissingCredential, MissingField, ProviderFields, Target, send
 
 # The oldest version in which the deployments path takes the gpt-image family.
 _DEFAULT_API_VERSION = "2025-04-01-preview"
@@ -19,23 +20,22 @@ _RESOURCE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?", re
 def _flow(request: ImageRequest, target: Target) -> Flow:
     deployment = target.options.get("azure_deployment_id") or request.model
     if not deployment:
-        return Failure(
-            cause=Cause.UNSUPPORTED,
-            message="azure-openai needs a deployment: set `azure_deployment_id` on the target, or name it as `model`",
-            reached=False,
-            param="model",
+        return unsupported(
+            "azure-openai needs a deployment: set `azure_deployment_id` on the target, or name it as `model`", "model"
         )
+    if request.operation == "vary":
+        return cannot(request, target)
+    operation = "edits" if request.operation == "edit" else "generations"
     body = {name: value for name, value in request.params.items() if name != "model"}
     version = str(target.options.get("azure_api_version") or _DEFAULT_API_VERSION)
     if version in _V1:
-        path = "/v1/images/generations" + ("?api-version=preview" if version == "preview" else "")
+        path = f"/v1/images/{operation}" + ("?api-version=preview" if version == "preview" else "")
         body["model"] = str(deployment)
     else:
         # No `model` here: gpt-image-2 deployments answer 400 to it (BerriAI/litellm#26316).
-        path = (
-            f"/deployments/{quote(str(deployment), safe='')}/images/generations?api-version={quote(version, safe='')}"
-        )
-    received = yield from send(Send("POST", path, json=body))
+        where = f"/deployments/{quote(str(deployment), safe='')}"
+        path = f"{where}/images/{operation}?api-version={quote(version, safe='')}"
+    received = yield from send(sending(path, request, body))
     return outcome_of(received, target.provider)
 
 
@@ -68,4 +68,20 @@ def _base_url(target: Target) -> str:
     return f"https://{resource}.openai.azure.com/openai"
 
 
-AZURE_OPENAI = Adapter(name="azure-openai", base_url=_base_url, authorize=_authorize, flow=_flow)
+ADAPTERS = (
+    Adapter(
+        name="azure-openai",
+        base_url=_base_url,
+        authorize=_authorize,
+        flow=_flow,
+        fields=ProviderFields(
+            credentials=("api_key", "azure_ad_token"),
+            options=(
+                *("azure_resource_name", "azure_deployment_id", "azure_api_version", "azure_model_name"),
+                "openai_beta",
+            ),
+            needs=("azure_deployment_id",),
+            host_option="azure_resource_name",
+        ),
+    ),
+)

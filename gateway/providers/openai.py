@@ -3,28 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from gateway.dialect.address import missing_key, nowhere
+from gateway.dialect.answers import outcome_of
+from gateway.dialect.openai_body import sending
 from gateway.images import ImageRequest
-from gateway.providers.openai_answers import outcome_of
-from gateway.wire import Adapter, Flow, MissingCredential, MissingField, Send, Target, send
+from gateway.wire import Adapter, Flow, ProviderFields, Target, send
 
 _ACCOUNT_HEADERS = {
     "openai_organization": "OpenAI-Organization",
     "openai_project": "OpenAI-Project",
     "openai_beta": "OpenAI-Beta",
 }
+_PATHS = {"generate": "/images/generations", "edit": "/images/edits", "vary": "/images/variations"}
 
 
 def _flow(request: ImageRequest, target: Target) -> Flow:
-    received = yield from send(Send("POST", "/images/generations", json=request.params))
+    received = yield from send(sending(_PATHS[request.operation], request))
     return outcome_of(received, target.provider)
 
 
 def _authorize(target: Target) -> Mapping[str, str]:
     if "api_key" not in target.credentials:
-        raise MissingCredential(
-            f"{target.provider} needs a key: give the target an `api_key` or a `virtual_key`,"
-            f" or send `Authorization: Bearer …` along with `x-portkey-provider: {target.provider}`"
-        )
+        raise missing_key(target)
     return _authorize_if_possible(target)
 
 
@@ -34,18 +34,21 @@ def _authorize_if_possible(target: Target) -> Mapping[str, str]:
     return headers if key is None else {"Authorization": f"Bearer {key.reveal()}", **headers}
 
 
-def _no_base_url(target: Target) -> str:
-    raise MissingField(
-        f"{target.provider} has no address of its own: set `custom_host` to the server's base URL,"
-        " such as http://127.0.0.1:8080/v1"
-    )
-
-
-OPENAI = Adapter(
+_OPENAI = Adapter(
     name="openai",
     base_url=lambda _target: "https://api.openai.com/v1",
     authorize=_authorize,
     flow=_flow,
+    fields=ProviderFields(options=tuple(_ACCOUNT_HEADERS)),
 )
 
-OPENAI_COMPATIBLE = replace(OPENAI, name="openai-compatible", base_url=_no_base_url, authorize=_authorize_if_possible)
+ADAPTERS = (
+    _OPENAI,
+    replace(
+        _OPENAI,
+        name="openai-compatible",
+        base_url=nowhere,
+        authorize=_authorize_if_possible,
+        fields=ProviderFields(needs_credential=False, has_own_host=False),
+    ),
+)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from gateway.images import ImageReply, ImageRequest, Picture
-from gateway.wire import Adapter, Draw, Flow, Received, Target, Wait, draw, failure_of, paint, wait
+from gateway.wire import Adapter, Draw, Flow, ProviderFields, Received, Target, Wait, draw, failure_of, paint, wait
 from strategies import Cause, Failure, Success
 
 _SIZE = re.compile(r"([1-9]\d{1,3})x([1-9]\d{1,3})", re.ASCII)
@@ -153,8 +153,6 @@ def _order(params: Mapping[str, Any]) -> _Order:
     prompt = params.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise _Invalid("prompt", "a text")
-    if params.get("response_format", "b64_json") != "b64_json":
-        raise _Invalid("response_format", "b64_json, as links to pictures are not made here yet")
     output_format = _choice(params, "output_format", _FORMATS)
     transparent = _choice(params, "background", _BACKGROUNDS) == "transparent"
     if transparent and output_format == "jpeg":
@@ -214,10 +212,13 @@ def _painted(prompt: str, **how: Any) -> bytes:  # noqa: ANN401 - handed on as i
     return painted(prompt, **how)
 
 
-SANDBOX = Adapter(
-    name="sandbox",
-    base_url=lambda _target: "http://sandbox.invalid",
-    authorize=lambda _target: {},
-    flow=_flow,
-    local=True,
+ADAPTERS = (
+    Adapter(
+        name="sandbox",
+        base_url=lambda _target: "http://sandbox.invalid",
+        authorize=lambda _target: {},
+        flow=_flow,
+        fields=ProviderFields(credentials=(), needs_credential=False, remote=False),
+        local=True,
+    ),
 )

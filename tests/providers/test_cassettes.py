@@ -1,9 +1,11 @@
 """Replays recorded conversations through the pure flows: exactly what is sent, exactly what is understood.
 
 Nothing is mocked and no loop runs: a flow is a generator, and a cassette says what it is given. The classes below are
-the cassette format; a key that they do not have is an error.
+the cassette format; a key that they do not have is an error. Pictures of the request are painted here, each in a colour
+of its own, and what is sent of them shows as a few words: `<data_url png 64x64 image 1>`.
 """
 
+import base64
 import functools
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.images import ImageRequest, Picture
+from gateway.images import Embedded, ImageRequest, InMemory, Picture, Upload
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret
-from gateway.wire import Draw, Paint, Received, Send, Target, Wait
+from gateway.wire import Draw, Paint, Received, Send, Target, Wait, joined
 from strategies import Failure, Success
 
 CASSETTES = Path(__file__).parent / "cassettes"
@@ -32,12 +34,23 @@ class Aim(Form):
     custom_host: str | None = None
 
 
+class FormPart(Form):
+    name: str
+    value: str
+    filename: str | None = None
+
+
 class Sent(Form):
     method: str
     url: str
-    """The whole address: `custom_host` or the adapter's base URL, then the path."""
+    """The whole address: `custom_host` or the adapter's base URL, then the path; or the address the provider named."""
     headers: dict[str, str]
+    """What identifies us, and what this request says beside it. A request to an address that the provider named shows
+    only the latter: whether the credential goes along is not the flow's to decide."""
     json: Any = None
+    form: list[FormPart] | None = None
+    data: str | None = None
+    streams: bool = False
 
 
 class Answer(Form):
@@ -45,7 +58,9 @@ class Answer(Form):
     headers: dict[str, str] = {}
     json: Any = msgspec.UNSET
     body: str | None = None
-    """For answers that are not JSON; one of `json` and `body` is given."""
+    """For answers that are not JSON; one of `json`, `body` and `base64` is given."""
+    base64: str | None = None
+    """For answers that are not text."""
 
 
 class Painting(Form):
@@ -68,6 +83,8 @@ class Pictured(Form):
     url: str | None = None
     painted: int | None = None
     """The number of the `paint` step whose bytes these are, from 1."""
+    body: int | None = None
+    """The number of the answer whose whole body these bytes are, from 1."""
     revised_prompt: str | None = None
 
 
@@ -77,6 +94,8 @@ class Understood(Form):
     """Whether the provider's body goes to the caller as it is."""
     created: int | None = None
     about: dict[str, Any] = {}
+    adaptations: list[str] = []
+    cost_usd: float | None = None
 
 
 class Failed(Form):
@@ -96,8 +115,19 @@ class Ending(Form):
     failure: Failed | None = None
 
 
+class Drawn(Form):
+    """A picture of the request."""
+
+    format: str = "png"
+    size: str = "64x64"
+
+
 class Asked(Form):
     params: dict[str, Any]
+    operation: str = "generate"
+    """`generate`, `edit` or `vary`."""
+    images: list[Drawn] = []
+    mask: Drawn | None = None
 
 
 class Cassette(Form):
@@ -110,6 +140,23 @@ class Cassette(Form):
     target: Aim = msgspec.field(default_factory=Aim)
 
 
+_PATHS = {"generate": "/v1/images/generations", "edit": "/v1/images/edits", "vary": "/v1/images/variations"}
+
+
+def upload(drawn, name):
+    width, height = map(int, drawn.size.split("x"))
+    return Upload(content=InMemory(name.encode()), format=drawn.format, width=width, height=height)
+
+
+def asked_of(asked):
+    params = dict(asked.params)
+    if asked.images:
+        params["image"] = [upload(drawn, f"image {number}") for number, drawn in enumerate(asked.images, 1)]
+    if asked.mask is not None:
+        params["mask"] = upload(asked.mask, "mask")
+    return ImageRequest(params=params, path=_PATHS[asked.operation])
+
+
 def replay(cassette):
     adapter = PROVIDERS[cassette.provider]
     target = Target(
@@ -118,17 +165,15 @@ def replay(cassette):
         options=cassette.target.options,
         credentials={name: Secret(value) for name, value in cassette.target.credentials.items()},
     )
-    flow = adapter.flow(ImageRequest(params=cassette.request.params), target)
-    given, body, paintings = None, None, []
+    flow = adapter.flow(asked_of(cassette.request), target)
+    given, bodies, paintings = None, [], []
     for step in cassette.steps:
         asked = flow.send(given)
         match asked:
             case Send():
-                base = cassette.target.custom_host or adapter.base_url(target)
-                headers = {**adapter.authorize(target), **asked.headers}
-                assert step.send == Sent(asked.method, base + asked.path, headers, asked.json)
-                body = _body(step.receive)
-                given = Received(step.receive.status, step.receive.headers, body)
+                assert step.send == sent(asked, adapter, target, cassette.target.custom_host)
+                bodies.append(_body(step.receive))
+                given = Received(step.receive.status, step.receive.headers, bodies[-1])
             case Wait(seconds):
                 assert step == Step(wait=seconds)
                 given = None
@@ -142,10 +187,38 @@ def replay(cassette):
                 paintings.append(given)
     with pytest.raises(StopIteration) as end:
         flow.send(given)
-    return end.value.value, body, paintings
+    return end.value.value, bodies, paintings
 
 
-def told(outcome, body, paintings):
+def sent(asked, adapter, target, custom_host):
+    """Return a request as cassettes write it."""
+    if asked.path.startswith(("https://", "http://")):
+        url, headers = asked.path, dict(asked.headers)
+    else:
+        url = joined(custom_host or adapter.base_url(target), asked.path)
+        headers = {**adapter.authorize(target), **asked.headers}
+    form = None
+    if asked.form is not None:
+        form = [FormPart(part.name, _shown(part.value), part.filename) for part in asked.form]
+    data = asked.data
+    if data is not None:
+        data = data.decode() if isinstance(data, bytes) else _shown(data)
+    return Sent(asked.method, url, headers, _shown(asked.json), form, data, asked.streams)
+
+
+def _shown(value):
+    """Return JSON in which pictures of the request are a few words."""
+    if isinstance(value, Embedded):
+        picture = value.upload
+        mask = "" if value.mask is None else f" {value.mask}" + (" binary" if value.binary else "")
+        name = picture.content.at(0, 99).decode()
+        return f"<{value.form} {picture.format} {picture.width}x{picture.height} {name}{mask}>"
+    if isinstance(value, dict):
+        return {name: _shown(item) for name, item in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def told(outcome, bodies, paintings):
     if isinstance(outcome, Failure):
         assert not outcome.terminal
         names = set(Failed.__struct_fields__) - {"billable", "cause"}
@@ -153,29 +226,35 @@ def told(outcome, body, paintings):
         return Ending(failure=Failed(cause=outcome.cause.value, billable=outcome.billable, **fields))
     assert isinstance(outcome, Success)
     reply = outcome.reply
-    assert reply.canonical is None or reply.canonical is body
+    assert reply.canonical is None or reply.canonical is bodies[-1]
     return Ending(
         success=Understood(
-            pictures=[_pictured(picture, paintings) for picture in reply.pictures],
+            pictures=[_pictured(picture, bodies, paintings) for picture in reply.pictures],
             canonical=reply.canonical is not None,
             created=reply.created,
             about=dict(reply.about),
+            adaptations=[str(adaptation) for adaptation in reply.adaptations],
+            cost_usd=reply.cost_usd,
         )
     )
 
 
-def _pictured(picture: Picture, paintings):
+def _pictured(picture: Picture, bodies, paintings):
     assert [picture.b64, picture.url, picture.data].count(None) == 2
+    data = picture.data
     return Pictured(
         b64=None if picture.b64 is None else bytes(picture.b64).decode(),
         url=picture.url,
-        painted=None if picture.data is None else paintings.index(picture.data) + 1,
+        painted=paintings.index(data) + 1 if data in paintings else None,
+        body=bodies.index(data) + 1 if data is not None and data not in paintings else None,
         revised_prompt=picture.revised_prompt,
     )
 
 
 def _body(answer: Answer) -> bytes:
-    assert (answer.json is msgspec.UNSET) != (answer.body is None)
+    assert [answer.json is not msgspec.UNSET, answer.body is not None, answer.base64 is not None].count(True) == 1
+    if answer.base64 is not None:
+        return base64.b64decode(answer.base64)
     return msgspec.json.encode(answer.json) if answer.body is None else answer.body.encode()
 
 

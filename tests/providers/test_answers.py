@@ -5,7 +5,7 @@ import time
 import msgspec
 import pytest
 
-from gateway.providers.openai_answers import outcome_of
+from gateway.dialect.answers import outcome_of
 from gateway.wire import Received
 from strategies import Cause, Failure, Success
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.providers.provider_words import identifier, shown
+from gateway.dialect.words import identifier, shown
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
-"""What a 2xx in OpenAI's format holds, found without copying the pictures."""
+"""What a 2xx holds: in OpenAI's format, found without copying the pictures, and the pieces of any other format."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import orjson
 
-from gateway.images import ImageReply, Picture
-from gateway.providers.openai_errors import failure_from, failure_within
+from gateway.dialect.errors import OPENAI_CODES, Codes, failure_from, failure_within
+from gateway.images import Adaptation, ImageReply, Picture
 from gateway.wire import Outcome, Received
 from strategies import Cause, Failure, Success
 
@@ -40,28 +41,66 @@ _decoder = msgspec.json.Decoder(_Answer)
 _items_decoder = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
-def outcome_of(received: Received, provider: str) -> Outcome:
-    """Return the pictures of an answer, or the failure that it is."""
+def outcome_of(received: Received, provider: str, codes: Codes = OPENAI_CODES) -> Outcome:
+    """Return the pictures of an answer in OpenAI's format, or the failure that it is."""
+    if received.events is not None:
+        return Success(ImageReply(events=received.events))
     if received.status not in _SUCCESS:
-        return failure_from(received, provider)
+        return failure_from(received, provider, codes)
     try:
-        return _understood(_decoder.decode(received.body), received, provider)
+        return _understood(_decoder.decode(received.body), received, provider, codes)
     except (msgspec.MsgspecError, orjson.JSONDecodeError, UnicodeDecodeError):
-        return _unreadable(received, provider)
+        return unreadable(received, provider, codes)
 
 
-def _understood(answer: _Answer, received: Received, provider: str) -> Outcome:
+def picture_of(text: Any, *, revised_prompt: Any = None) -> Picture | None:  # noqa: ANN401 - the JSON boundary
+    """Return the picture that a link, a data URL or bare base64 is, or `None` for anything else."""
+    if not isinstance(text, str) or not text:
+        return None
+    prompt = revised_prompt if isinstance(revised_prompt, str) and revised_prompt else None
+    if text.startswith(("https://", "http://")):
+        return Picture(url=text, revised_prompt=prompt)
+    base64 = _unwrapped(text)
+    return None if base64 is None else Picture(b64=base64, revised_prompt=prompt)
+
+
+def reply_of(
+    pictures: Iterable[Picture | None],
+    provider: str,
+    *,
+    withheld: bool = False,
+    about: Mapping[str, Any] | None = None,
+    cost_usd: float | None = None,
+) -> Outcome:
+    """Return the pictures there are; none is a failure, of policy where the provider says that it withheld some."""
+    found = tuple(picture for picture in pictures if picture is not None)
+    if found:
+        return Success(ImageReply(pictures=found, about=about or {}, cost_usd=cost_usd))
+    if withheld:
+        return Failure(cause=Cause.POLICY, message=f"{provider} withheld the picture because of its content filter")
+    return Failure(cause=Cause.EMPTY, message=f"{provider} answered without a picture")
+
+
+def adapted(outcome: Outcome, adaptations: tuple[Adaptation, ...]) -> Outcome:
+    """Return the outcome with what the request had to leave out or change."""
+    if not adaptations or isinstance(outcome, Failure):
+        return outcome
+    return Success(replace(outcome.reply, adaptations=(*outcome.reply.adaptations, *adaptations)))
+
+
+def _understood(answer: _Answer, received: Received, provider: str, codes: Codes) -> Outcome:
     items = answer.data
     if not items:
         error = _value(answer.error)
         if error:
-            return failure_within(received, error, provider)
+            return failure_within(received, error, provider, codes)
         items = _other_items(answer.images)
     escaped = b"\\" in received.body
     found = [_picture(item, escaped=escaped) for item in items or ()]
     pictures = tuple(picture for picture, _ in found if picture is not None)
     if not pictures:
-        return _without_pictures(items or (), provider)
+        withheld = any(_was_filtered(item, codes) for item in items or ())
+        return reply_of((), provider, withheld=withheld)
     created = _value(answer.created)
     about, sound = _about(answer)
     as_it_is = sound and _is_int(created) and bool(answer.data) and all(canonical for _, canonical in found)
@@ -140,27 +179,25 @@ def _other_items(images: msgspec.Raw) -> list[dict[str, msgspec.Raw]] | None:
         return None
 
 
-def _without_pictures(items: tuple[()] | list[dict[str, msgspec.Raw]], provider: str) -> Failure:
-    if any(_was_filtered(item) for item in items):
-        return Failure(cause=Cause.POLICY, message=f"{provider} withheld the picture because of its content filter")
-    return Failure(cause=Cause.EMPTY, message=f"{provider} answered without a picture")
-
-
-def _was_filtered(item: _Item) -> bool:
-    """Whether Azure's annotations say that a filter took something out."""
-    return any(
+def _was_filtered(item: _Item, codes: Codes) -> bool:
+    """Whether an item says that a filter took its picture out: xAI's word, Ark's error in its place, Azure's notes."""
+    error = _value(item.get("error"))
+    if isinstance(error, dict) and error.get("code") in codes.policy:
+        return True
+    return _value(item.get("respect_moderation")) is False or any(
         isinstance(result, dict) and result.get("filtered") is True
         for name in ("content_filter_results", "prompt_filter_results")
         for result in _values(_value(item.get(name)))
     )
 
 
-def _unreadable(received: Received, provider: str) -> Failure:
+def unreadable(received: Received, provider: str, codes: Codes = OPENAI_CODES) -> Failure:
+    """Return the failure that a 2xx means which is not what the provider's format promises."""
     body = received.body
     try:
         match orjson.loads(body):
             case {"error": error} if error:
-                return failure_within(received, error, provider)
+                return failure_within(received, error, provider, codes)
             case _:
                 what = "JSON that is not an answer with pictures"
     except orjson.JSONDecodeError:

@@ -1,0 +1,7 @@
+"""The leaf of the tree: one provider target, from the caller's request to pictures in the form that was asked for."""
+
+from gateway.target.fan_out import FanOut
+from gateway.target.leaf import ImageTarget, Outside
+from gateway.target.prepare import Prepared
+
+__all__ = ["FanOut", "ImageTarget", "Outside", "Prepared"]

@@ -1,0 +1,205 @@
+"""One attempt's talk with a provider: takes each step of the adapter's flow, and gives it what came of it."""
+
+import asyncio
+import functools
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from yarl import URL
+
+from gateway.delivery.masks import NoTransparency
+from gateway.images import ImageRequest
+from gateway.target.bodies import body_of
+from gateway.wire import Draw, Minted, Minting, Outcome, Outgoing, Paint, Received, Send, Target, Wait, joined
+from strategies import Cause, Failure, Try
+
+if TYPE_CHECKING:
+    from gateway.target.leaf import ImageTarget
+
+_SUCCESS = range(200, 300)
+_UNAUTHORIZED = 401
+_QUESTIONS_AGAIN = 3
+_PAUSE_SECONDS = 1.0
+_LOST = frozenset({Cause.UNREACHABLE, Cause.INCOMPLETE})
+
+
+class Conversation:
+    """The state of one attempt."""
+
+    def __init__(
+        self, target: "ImageTarget", request: ImageRequest, headers: Mapping[str, str], attempt: Try, rng: random.Random
+    ) -> None:
+        """Begin with the headers that carry the target's own credential."""
+        self.target = target
+        self.request = request
+        self._wire = target.wire_for(request)
+        self._headers = headers
+        self._attempt = attempt
+        self._rng = rng
+        self._heavy = "image" in request.params
+        self._accepted = False
+        """Whether the provider has taken anything on."""
+
+    async def run(self, request: ImageRequest) -> Outcome:
+        """Take the flow to its end."""
+        failure = await self._sign_in()
+        if failure is not None:
+            return failure
+        flow = self.target.adapter.flow(request, self._wire)
+        given: Any = None
+        while True:
+            try:
+                step = flow.send(given)
+            except StopIteration as done:
+                outcome: Outcome = done.value
+                return outcome
+            match step:
+                case Send():
+                    given = await self._ask(step)
+                    if isinstance(given, Failure):
+                        flow.close()
+                        return given
+                case Wait(seconds):
+                    await asyncio.sleep(seconds)
+                    given = None
+                case Paint(work):
+                    given = await asyncio.to_thread(work)
+                case Draw():
+                    given = self._rng.random()
+
+    async def fetch(self, address: str) -> Received | Failure:
+        """Download what a provider's answer links to; never with a credential, unless the host is the provider's."""
+        received = await self._exchange(Send("GET", address), self._wire)
+        if isinstance(received, Failure):
+            return replace(received, may_be_billed=True)
+        if received.status in _SUCCESS:
+            return received
+        return Failure(
+            cause=Cause.INCOMPLETE,
+            message=f"the link that {self._wire.provider} sent for its picture answered {received.status}",
+        )
+
+    async def _ask(self, step: Send) -> Received | Failure:
+        """Send a request; a question about a job that was taken on is asked again, as asking costs nothing."""
+        received = await self._exchange(step, self._wire)
+        if self._accepted and step.method == "GET":
+            for _ in range(_QUESTIONS_AGAIN):
+                if not isinstance(received, Failure) or received.cause not in _LOST:
+                    break
+                await asyncio.sleep(_PAUSE_SECONDS)
+                received = await self._exchange(step, self._wire)
+        if isinstance(received, Failure):
+            return replace(received, may_be_billed=True) if self._accepted else received
+        self._accepted = self._accepted or received.status in _SUCCESS
+        if received.status == _UNAUTHORIZED and self.target.adapter.mint is not None:
+            self.target.outside.tokens.drop(self.target.wire_for(self.request))
+        return received
+
+    async def _sign_in(self) -> Failure | None:
+        """Trade the target's credential for a token, where the provider wants one."""
+        adapter, wire = self.target.adapter, self._wire
+        minting = None if adapter.mint is None else adapter.mint(wire, time.time())  # noqa: TID251 - tokens bear wall-clock times
+        if minting is None:
+            return None
+        found = await self.target.outside.tokens.token(wire, lambda: self._mint(minting))
+        minting.close()
+        if isinstance(found, Failure):
+            return found
+        self._wire = replace(wire, credentials={**wire.credentials, **found})
+        self._headers = {**self._headers, **{k.lower(): v for k, v in adapter.authorize(self._wire).items()}}
+        return None
+
+    async def _mint(self, minting: Minting) -> Minted | Failure:
+        # Signing in is no attempt at a picture: what becomes of it costs nothing.
+        attempt, given = Try(target=self._attempt.target, started=self._attempt.started), None
+        while True:
+            try:
+                step = minting.send(given)  # type: ignore[arg-type] - the first is `None`, as generators want it
+            except StopIteration as done:
+                minted: Minted | Failure = done.value
+                return minted
+            received = await self._exchange(step, None, attempt=attempt)
+            if isinstance(received, Failure):
+                return replace(received, may_be_billed=False)
+            given = received
+
+    async def _exchange(self, step: Send, wire: Target | None, *, attempt: Try | None = None) -> Received | Failure:
+        """Send one request; without a target it carries no credential of ours."""
+        address = _address(self.target, step.path)
+        if isinstance(address, Failure):
+            return address
+        url, trusted, own = address
+        headers = {name.lower(): value for name, value in step.headers.items()}
+        if own and wire is not None:
+            headers = {**self._headers, **headers}
+        try:
+            body, kind = await body_of(step, heavy=self._heavy)
+        except NoTransparency:
+            return Failure(
+                cause=Cause.UNSUPPORTED,
+                message="the mask has no transparent part: save it as a PNG in which what is to change is transparent",
+                reached=False,
+                param="mask",
+            )
+        if kind is not None:
+            headers.setdefault("content-type", kind)
+        sign = self.target.adapter.sign
+        if sign is not None and own and wire is not None:
+            at = time.time()  # noqa: TID251 - signatures bear the wall clock
+            headers.update(
+                {k.lower(): v for k, v in sign(wire, Outgoing(step.method, str(url), headers, body or b"", at)).items()}
+            )
+        return await self.target.outside.transport.exchange(
+            step.method,
+            url,
+            headers=headers,
+            body=body,
+            attempt=attempt or self._attempt,
+            trusted=trusted,
+            streams=step.streams,
+            room=self.request.room,
+        )
+
+
+def _address(target: "ImageTarget", path: str) -> tuple[URL, bool, bool] | Failure:
+    """Return where a request goes, whether an operator chose that host, and whether it may see the credential."""
+    spec = target.spec
+    chosen = spec.custom_host is None or spec.custom_host_trusted
+    if not path.startswith(("https://", "http://")):
+        return _url(joined(target.base_url, path)), chosen, True
+    url = _url(path)
+    if _origin(path) == _origin(target.base_url):
+        return url, chosen, True
+    if target.outside.trusts(_origin(path)[1]):
+        return url, True, False
+    if url.scheme == "https":
+        return url, False, _is_own(target, url.host or "")
+    if url.host in ("127.0.0.1", "::1", "localhost"):
+        return url, False, False  # whether loopback may be reached is decided at the socket
+    return Failure(
+        cause=Cause.INCOMPLETE,
+        code="upstream_bad_response",
+        message=f"{spec.provider} sent a link without encryption, which is not followed; its host can be allowed by"
+        " listing it in trusted_hosts",
+    )
+
+
+def _is_own(target: "ImageTarget", host: str) -> bool:
+    adapter = target.adapter
+    if target.spec.custom_host is None and host == urlsplit(target.base_url).hostname:
+        return True
+    return any(host == own or (own.startswith(".") and host.endswith(own)) for own in adapter.own_hosts)
+
+
+def _origin(address: str) -> tuple[str, str]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.netloc.lower()
+
+
+@functools.lru_cache(maxsize=1024)
+def _url(address: str) -> URL:
+    return URL(address, encoded=True)

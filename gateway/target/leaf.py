@@ -1,0 +1,138 @@
+"""One provider target: has its adapter talk to the provider, and hands over what came back."""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from gateway.catalogue import BUILT_IN, Catalogue
+from gateway.config.spec import TargetSpec
+from gateway.delivery import Delivery
+from gateway.images import ImageRequest
+from gateway.target.conversation import Conversation
+from gateway.target.hand_over import handed_over
+from gateway.target.prepare import Prepared, prepare
+from gateway.target.redact import without_keys
+from gateway.target.tokens import Tokens
+from gateway.transport import Transport
+from gateway.wire import Adapter, MissingCredential, Outcome, Target
+from strategies import Cause, Context, Failure, Try
+
+_log = logging.getLogger("gateway.target")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What targets share: the way out, what is known of models, where pictures and tokens are kept."""
+
+    transport: Transport
+    catalogue: Catalogue = BUILT_IN
+    delivery: Delivery = field(default_factory=Delivery)
+    tokens: Tokens = field(default_factory=Tokens)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageTarget:
+    """One provider target, compiled: everything that does not depend on the request is worked out once."""
+
+    spec: TargetSpec
+    adapter: Adapter
+    outside: Outside
+    checks: bool
+    """Whether the limits of the caller's model are still to be checked, as the edge could not do it."""
+    wire: Target = field(init=False, repr=False)
+    base_url: str = field(init=False)
+    headers: Mapping[str, str] = field(init=False, repr=False)
+    sets_n: bool = field(init=False)
+    """Whether the number of pictures may come from the target itself."""
+
+    def __post_init__(self) -> None:
+        """Work out the address and the headers."""
+        spec = self.spec
+        wire = Target(provider=spec.provider, options=spec.options, credentials=spec.credentials)
+        object.__setattr__(self, "wire", wire)
+        base = spec.custom_host or self.adapter.base_url(wire)
+        object.__setattr__(self, "base_url", base.rstrip("/"))
+        object.__setattr__(self, "headers", {} if spec.passthrough else lowered(self.adapter.authorize(wire)))
+        shaping = spec.shaping
+        object.__setattr__(self, "sets_n", "n" in shaping.override_params or "n" in shaping.default_params)
+
+    async def __call__(self, request: ImageRequest, context: Context, /) -> Outcome:
+        """Make one attempt at this target."""
+        attempt = context.attempt
+        if attempt is None:
+            raise RuntimeError("a target runs inside an attempt")
+        prepared = self.prepare(request)
+        if isinstance(prepared, Failure):
+            return prepared
+        wanted = request.params.get("response_format")
+        objection = self._cannot_deliver(wanted)
+        if objection is not None:
+            return objection
+        headers = self.headers_for(request)
+        if isinstance(headers, Failure):
+            return headers
+        if self.adapter.local:
+            attempt.sent = True  # the sandbox plays a provider: what it is asked for counts as sent, and as billed
+        conversation = Conversation(self, request, headers, attempt, context.journey.rng)
+        try:
+            outcome = await conversation.run(prepared.request)
+        except Exception:  # noqa: BLE001 - a crash in an adapter is that target's failure, never the chain's end
+            outcome = self._crashed(attempt)
+        if not isinstance(outcome, Failure):
+            outcome = await handed_over(outcome.reply, prepared, conversation, wanted)
+        if isinstance(outcome, Failure):
+            return without_keys(outcome, [*self.spec.credentials.values(), request.credential])
+        return outcome
+
+    def prepare(self, request: ImageRequest) -> Prepared | Failure:
+        """Shape the parameters, and fit them to the model they go to; pure, so that `explain` can show it."""
+        return prepare(request, self.spec, self.outside.catalogue, n_max=self.adapter.n_max, checks=self.checks)
+
+    def headers_for(self, request: ImageRequest) -> dict[str, str] | Failure:
+        """Return the headers of a request to this target, unless its caller has to bring a credential and did not."""
+        spec = self.spec
+        headers = dict(self.headers)
+        if spec.passthrough:
+            try:
+                headers.update(lowered(self.adapter.authorize(self.wire_for(request))))
+            except MissingCredential as missing:
+                return Failure(cause=Cause.AUTH, message=str(missing), reached=False, code="invalid_api_key")
+        for name in spec.forward_headers:
+            if name in request.headers:
+                headers[name] = request.headers[name]
+        return headers
+
+    def wire_for(self, request: ImageRequest) -> Target:
+        """Return the target as the adapter sees it for a request: with the caller's credential, where it is used."""
+        if not self.spec.passthrough or request.credential is None:
+            return self.wire
+        return replace(self.wire, credentials={"api_key": request.credential, **self.spec.credentials})
+
+    def _cannot_deliver(self, wanted: object) -> Failure | None:
+        """Find out before anything is spent that there is no place for the pictures."""
+        if (wanted == "url" or self.spec.persist) and not self.outside.delivery.keeps:
+            return Failure(
+                cause=Cause.UNSUPPORTED,
+                message="links need a place for the pictures, and this gateway has none: start it with --data DIR,"
+                " or ask for response_format b64_json",
+                reached=False,
+                param="response_format",
+            )
+        return None
+
+    def _crashed(self, attempt: Try) -> Failure:
+        incident = secrets.token_hex(4)
+        _log.exception("adapter of %s crashed, incident %s", self.spec.provider, incident)
+        return Failure(
+            cause=Cause.INCOMPLETE,
+            code="upstream_bad_response",
+            message=f"the answer of {self.spec.provider} could not be understood (incident {incident} in the log)",
+            reached=attempt.sent,
+            may_be_billed=attempt.sent,
+        )
+
+
+def lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers with their names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
