@@ -15,22 +15,30 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.choose import Choice, Chooser
 from gateway.config.spec import TargetSpec
+from gateway.config.trusted_hosts import host_matcher
 from gateway.config.watch import Configs
+from gateway.delivery import Delivery, Links
 from gateway.explain import explain
 from gateway.http.envelope import envelope
+from gateway.http.files import Files
 from gateway.http.guard import Guard
-from gateway.http.images import Generations
-from gateway.images import ImageRequest
+from gateway.http.images import Images
+from gateway.http.incoming import JSON_EDIT_BYTES, Incoming
+from gateway.http.models import Models
+from gateway.http.remote import Remote
+from gateway.images import ImageRequest, Room
+from gateway.keeping import data_folder, picture_store, signing_key
 from gateway.providers import PROVIDERS
 from gateway.server import is_loopback
 from gateway.settings import Settings
-from gateway.target import ImageTarget
-from gateway.transport import Transport
+from gateway.target import ImageTarget, Outside, Tokens
+from gateway.transport import ByteBudget, Transport
 
 _log = logging.getLogger("gateway.app")
 
-_GENERATIONS = ("/v1/images/generations", "/images/generations")
-_NOT_YET = ("/images/edits", "/images/variations")
+_GENERATIONS = "/v1/images/generations"
+_IMAGES = tuple(f"{root}/images/{what}" for root in ("/v1", "") for what in ("generations", "edits", "variations"))
+_SWEEP_SECONDS = 600.0
 
 
 class Gateway:
@@ -45,6 +53,9 @@ class Gateway:
             max_response_bytes=settings.max_response_bytes,
             trust_loopback=is_loopback(settings.host),
         )
+        self.delivery = _delivery(settings)
+        self.budget = ByteBudget(settings.byte_budget)
+        self._tokens = Tokens()
         self._snapshot = live.snapshot
         self._chooser = self._new_chooser()
 
@@ -60,50 +71,104 @@ class Gateway:
 
     def explained(self, choice: Choice, request: ImageRequest, seconds: float) -> bytes:
         """Return the story of a route, as `x-gateway-explain` answers it."""
-        return orjson.dumps(explain(choice.route, request, self.leaf, seconds=seconds), option=orjson.OPT_INDENT_2)
+        return orjson.dumps(
+            explain(choice.route, request, self._leaf_of(), seconds=seconds), option=orjson.OPT_INDENT_2
+        )
 
-    def leaf(self, spec: TargetSpec, checks: bool) -> ImageTarget:  # noqa: FBT001 - called by position, from compile
-        """Return the node that talks to one target."""
-        return ImageTarget(spec, PROVIDERS[spec.provider], self._transport, checks)
+    async def fetch(self, address: str, param: str, room: Room) -> bytes:
+        """Return the picture that a caller's link leads to."""
+        return await Remote(self._transport, self._trusts())(address, param, room)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Open what needs a running loop, and close it again."""
         await self._transport.open()
-        watching = asyncio.create_task(self.live.watch(self.stopping))
+        tasks = [asyncio.create_task(self.live.watch(self.stopping)), asyncio.create_task(self._sweep())]
         try:
             yield
         finally:
             self.stopping.set()
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._transport.close()
+
+    async def _sweep(self) -> None:
+        """Remove pictures that are too old, now and then."""
+        store = self.delivery.store
+        while store is not None:
+            try:
+                await asyncio.to_thread(store.sweep)
+            except OSError as error:
+                _log.warning("the picture store cannot be swept: %s", error)
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    def _trusts(self) -> Callable[[str], bool]:
+        return host_matcher((*self.settings.trusted_hosts, *self._snapshot.gateway.trusted_hosts))
+
+    def _leaf_of(self) -> Callable[[TargetSpec, bool], ImageTarget]:
+        """Return what makes the node that talks to one target."""
+        outside = Outside(
+            transport=self._transport,
+            catalogue=self._snapshot.gateway.catalogue,
+            delivery=self.delivery,
+            tokens=self._tokens,
+            trusts=self._trusts(),
+        )
+        return lambda spec, checks: ImageTarget(spec, PROVIDERS[spec.provider], outside, checks)
 
     def _new_chooser(self) -> Chooser:
         return Chooser(
             self._snapshot,
             default_config=self.settings.default_config or None,
             trusted_hosts=self.settings.trusted_hosts,
-            make_leaf=self.leaf,
+            make_leaf=self._leaf_of(),
         )
 
 
 def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
     """Return the application, and what it holds."""
     gateway = Gateway(settings, live)
-    generations = Generations(gateway.chooser, gateway.explained, max_json_bytes=settings.max_json_bytes)
+    incoming = Incoming(
+        max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes, fetch=gateway.fetch
+    )
+    images = Images(gateway.chooser, gateway.explained, incoming=incoming, budget=gateway.budget)
+    models, files = Models(gateway.chooser), Files(gateway.delivery)
     slow = Starlette(
         routes=[
             HttpRoute("/livez", _livez),
             HttpRoute("/readyz", _readyz(gateway)),
-            *(HttpRoute(path, generations, methods=["POST"]) for path in _GENERATIONS),
+            *(HttpRoute(path, images, methods=["POST"]) for path in _IMAGES),
+            *(HttpRoute(root + "/images/files/{name}", files.__call__) for root in ("/v1", "")),
+            *(HttpRoute(root + "/models", models.__call__) for root in ("/v1", "")),
+            *(HttpRoute(root + "/models/{id:path}", models.__call__) for root in ("/v1", "")),
         ],
         exception_handlers={HTTPException: _refused},
         lifespan=gateway.lifespan,
     )
     slow.router.redirect_slashes = False  # a redirect would be built from the caller's Host, and has no envelope
-    hot = {("POST", path): generations for path in _GENERATIONS}
-    return Guard(_shortcut(hot, slow), cap=lambda _: settings.max_json_bytes), gateway
+    hot = {("POST", path): images for path in _IMAGES}
+    caps = {path: settings.max_json_bytes for path in _IMAGES if path.endswith("generations")}
+    uploads = max(settings.max_upload_bytes, JSON_EDIT_BYTES)
+    caps |= {path: uploads for path in _IMAGES if path not in caps}
+    return Guard(_shortcut(hot, slow), cap=lambda path: caps.get(path, settings.max_json_bytes)), gateway
+
+
+def _delivery(settings: Settings) -> Delivery:
+    """Return the place for pictures; where none can be had, links are refused and all else works."""
+    data = data_folder(settings)
+    try:
+        store = picture_store(settings, data)
+        secret = settings.url_secret.encode() or signing_key(data)
+    except OSError as error:
+        _log.warning(
+            "no pictures can be kept in %s (%s): response_format url is refused where a provider has no links of its "
+            "own. Name a folder that can be written to with --data.",
+            data,
+            error.strerror or error,
+        )
+        return Delivery()
+    return Delivery(store, Links(secret, public_url=settings.public_url))
 
 
 def _shortcut(hot: Mapping[tuple[str, str], ASGIApp], otherwise: ASGIApp) -> ASGIApp:
@@ -145,9 +210,10 @@ async def _refused(request: Request, refused: Exception) -> Response:
         allowed = (headers or {}).get("Allow", "POST")
         message, code = f"{method} is not answered at {path}; send {allowed}.", "method_not_allowed"
     else:
-        where = f"Pictures are made by POST {_GENERATIONS[0]}; how the gateway is, is said at /livez and /readyz."
-        what = "is not part of this version yet" if path.endswith(_NOT_YET) else "is nothing that is served here"
-        message = f"{path} {what}. {where}"
+        message = (
+            f"{path} is nothing that is served here. Pictures are made by POST {_GENERATIONS}, /v1/images/edits and "
+            "/v1/images/variations; GET /v1/models lists the models; how the gateway is, is said at /livez and /readyz."
+        )
         code = "unknown_url"
     body = envelope(message, type_="invalid_request_error", code=code)
     return Response(body, status_code=status, headers=headers, media_type="application/json")

@@ -15,6 +15,7 @@ from gateway.config.spec import (
     leaves,
 )
 from gateway.images import ImageReply, ImageRequest
+from gateway.target import FanOut, ImageTarget
 from strategies import (
     BILLING,
     Attempt,
@@ -108,6 +109,7 @@ def retry_rule(spec: TargetSpec) -> RetryRule:
 
 
 def _leaf(spec: TargetSpec, leaf: ImageNode) -> ImageNode:
-    """Nest one target, outermost first: retry → attempt (counted, judged by the money rule) → timeout → leaf."""
+    """Nest one target, outermost first: fan-out → retry → attempt (counted, judged for money) → timeout → leaf."""
     attempt = Attempt(spec.path, Timeout(leaf, spec.request_timeout), BILLING[spec.billing])
-    return Retry(attempt, retry_rule(spec))
+    again = Retry(attempt, retry_rule(spec))
+    return FanOut(again, leaf) if isinstance(leaf, ImageTarget) else again

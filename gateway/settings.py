@@ -1,6 +1,7 @@
 """What the server is told once, at start: every setting has one name as flag, variable and key under `server:`."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,8 +26,11 @@ def _setting(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    secret: bool = False,
 ) -> Any:  # noqa: ANN401 - a field, which stands for its value
-    return field(default=default, metadata={"help": what, "low": low, "high": high, "choices": choices})
+    return field(
+        default=default, metadata={"help": what, "low": low, "high": high, "choices": choices, "secret": secret}
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,21 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8787, "Port to listen on; 0 takes a free one.", low=0, high=65535)
     configs: str = _setting("", "Folder of gateway configs, or one file.")
+    data: str = _setting(
+        "",
+        "Folder for what is kept: pictures, and the key of links to them.  [default: in the user's state folder]",
+    )
+    public_url: str = _setting("", "Base of the links that are given out, such as https://img.example.")
+    picture_store: str = _setting(
+        "", "Where pictures are kept: a folder, or a bucket such as s3://pictures/prefix. [default: in --data]"
+    )
+    picture_store_bytes: int = _setting(10 << 30, "Most bytes that a folder of pictures may take.", low=1 << 20)
+    picture_keep_seconds: float = _setting(
+        604_800.0, "How long a picture is kept after it was last painted.", low=60, high=31_536_000
+    )
+    url_secret: str = _setting(
+        "", "Signs links to pictures; to be the same where several gateways share them.", secret=True
+    )
     workers: int = _setting(1, "Number of worker processes.", low=1, high=64)
     default_config: str = _setting("", "Id of the config for requests that name none.")
     open: bool = _setting(False, "Listen beyond loopback although no API key is configured.")  # noqa: FBT003 - its default
@@ -43,12 +62,23 @@ class Settings:
         (), "Hosts that a custom host may name although they are private: host, host:port or .suffix."
     )
     max_json_bytes: int = _setting(1 << 20, "Largest JSON request body.", low=1024, high=64 << 20)
+    max_upload_bytes: int = _setting(100 << 20, "Largest multipart request body.", low=1024, high=1 << 30)
+    byte_budget: int = _setting(
+        512 << 20, "Memory that each worker spends on large answers and uploads at a time.", low=1 << 20
+    )
     max_response_bytes: int = _setting(96 << 20, "Largest answer taken from a provider.", low=1024, high=1 << 30)
     drain_seconds: float = _setting(190.0, "How long running requests may finish after SIGTERM.", low=0, high=3600)
     log_level: str = _setting("info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error"))
 
 
 NAMES = tuple(setting.name for setting in dataclasses.fields(Settings))
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """Return the settings as they may be printed: what is secret is not."""
+    found = dataclasses.asdict(settings)
+    hidden = [setting.name for setting in dataclasses.fields(Settings) if setting.metadata["secret"]]
+    return {**found, **{name: "***" for name in hidden if found[name]}}
 
 
 def read(flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> Settings:
@@ -73,8 +103,9 @@ def _fitted(setting: "dataclasses.Field[Any]", value: Any, source: str) -> Any: 
     except (ValueError, TypeError):
         raise InvalidSetting(f"{source}: expected {_SPOKEN[kind]}, got {value!r}") from None
     low, high = setting.metadata["low"], setting.metadata["high"]
-    if low is not None and not low <= fitted <= high:
-        raise InvalidSetting(f"{source}: expected a number from {low} to {high}, got {value!r}")
+    if low is not None and not low <= fitted <= (math.inf if high is None else high):
+        limit = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise InvalidSetting(f"{source}: expected a number {limit}, got {value!r}")
     choices = setting.metadata["choices"]
     if choices and fitted.lower() not in choices:
         raise InvalidSetting(f"{source}: expected {', '.join(choices[:-1])} or {choices[-1]}, got {value!r}")

@@ -80,6 +80,15 @@ class Received:
             return None
 
 
+class StreamBroken(Exception):
+    """Events that stopped coming before their end; holds what became of them."""
+
+    def __init__(self, failure: Failure) -> None:
+        """Hold it."""
+        super().__init__(failure.message)
+        self.failure = failure
+
+
 Outcome = Success[ImageReply] | Failure
 Flow = Generator[Send | Wait | Paint | Draw, Any, Outcome]
 

@@ -2,7 +2,7 @@
 
 from gateway.catalogue.adapt import fit, inexpressible
 from gateway.catalogue.malformed import malformed
-from gateway.catalogue.models import BUILT_IN, CANONICAL, Catalogue, ModelRow, row_of
+from gateway.catalogue.models import BUILT_IN, CANONICAL, Catalogue, ModelRow, UnknownRow, row_of
 from gateway.catalogue.price import price, price_range
 from gateway.catalogue.refuse import refusal
 
@@ -11,6 +11,7 @@ __all__ = [
     "CANONICAL",
     "Catalogue",
     "ModelRow",
+    "UnknownRow",
     "fit",
     "inexpressible",
     "malformed",

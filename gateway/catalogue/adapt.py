@@ -45,17 +45,16 @@ def inexpressible(row: ModelRow, request: ImageRequest) -> Failure | None:
     if row.prompt_max is not None and isinstance(prompt, str) and len(prompt) > row.prompt_max:
         long = f"{row.id} takes prompts of at most {row.prompt_max} characters, this one has {len(prompt)}"
         return _unsupported(long, "prompt")
-    if operation == "generate":
-        if not row.generate:
-            return _unsupported(f"{row.id} works on given pictures and paints no new ones: send `image`", "image")
-        return None
-    if operation == "vary" and not row.variation:
-        return _unsupported(f"{row.id} makes no variations of a picture", None)
-    if operation == "edit" and not row.edit:
-        return _unsupported(f"{row.id} paints new pictures and cannot work on a given one", "image")
+    able, told, param = {
+        "generate": (row.generate, "works on given pictures and paints no new ones: send `image`", "image"),
+        "vary": (row.variation, "makes no variations of a picture", None),
+        "edit": (row.edit, "paints new pictures and cannot work on a given one", "image"),
+    }[operation]
+    if not able:
+        return _unsupported(f"{row.id} {told}", param)
     if "mask" in params and not row.mask:
         return _unsupported(f"{row.id} takes no mask, and would change the whole picture", "mask")
-    problem = unfit_input(row, request)
+    problem = None if operation == "generate" else unfit_input(row, request)
     return None if problem is None else _unsupported(f"{row.id} cannot work on this picture: {problem}", "image")
 
 

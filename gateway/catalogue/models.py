@@ -46,6 +46,10 @@ _NAMING_OPTIONS = ("azure_model_name", "azure_deployment_id")
 _OWN = ("id", "like", "aliases", "retires")
 
 
+class UnknownRow(Exception):
+    """A row that is to be like one that there is not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPrices:
     """US dollars for a million tokens; `None` where there is no such price."""
@@ -225,12 +229,21 @@ def _completed(provider: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
     like = document.get("like")
     if like is None:
         return document
-    origin, _, model = like.rpartition("/")
-    origin = origin or provider
-    first = next(row for row in _document(origin)["models"] if row["id"] == model)
+    origin, first = _likeness(provider, like)
     inherited = {key: value for key, value in _completed(origin, first).items() if key not in _OWN}
     choices = {**inherited.get("choices", {}), **document.get("choices", {})}
     return {**inherited, **document, "choices": choices}
+
+
+def _likeness(provider: str, like: str) -> tuple[str, Mapping[str, Any]]:
+    """Return the row that is meant and whose it is: the provider's own first, as model names may have slashes."""
+    origin, _, model = like.partition("/")
+    for owner, name in ((provider, like), (origin, model)):
+        rows = _document(owner)["models"] if owner in _sources() else ()
+        found = next((row for row in rows if row["id"] == name), None)
+        if found is not None:
+            return owner, found
+    raise UnknownRow(f"no row is called {like!r}, neither of {provider} nor as provider/id")
 
 
 @functools.cache

@@ -1,12 +1,11 @@
 """What the model that the caller named does not take, found before anything is spent."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from gateway.catalogue.models import CANONICAL, ModelRow
-from gateway.plain import either
 from gateway.errors import GatewayError
 from gateway.images import ImageRequest
+from gateway.plain import either
 
 OPAQUE_FORMATS = ("jpeg",)
 """The formats that cannot hold a transparent background."""

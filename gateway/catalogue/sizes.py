@@ -190,6 +190,8 @@ def sizes_of(document: Sequence[str] | Mapping[str, Any] | None) -> Sizes | None
     if document is None:
         return None
     if isinstance(document, Mapping):
-        rule = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+        rule: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
+        }
         return SizeRatios(**rule) if "ratios" in rule else SizeRule(**rule)
     return SizeList(tuple(document))

@@ -85,6 +85,16 @@ class Callers:
         return None if sent is None else str(sent)
 
 
+def allows(caller: ApiKey | None, provider: str, model: str) -> bool:
+    """Whether a caller may use a model of a provider."""
+    if caller is None:
+        return True
+    if caller.allow_providers is not None and provider not in caller.allow_providers:
+        return False
+    patterns = caller.allow_models
+    return patterns is None or any(fnmatchcase(model, pattern) for pattern in patterns)
+
+
 def _token(headers: Mapping[str, str]) -> str | None:
     """Return what `Authorization` carries: a bearer token, or a bare one, as some clients send it."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")

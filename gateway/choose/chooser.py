@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.choose.callers import Callers
+from gateway.catalogue import ModelRow
+from gateway.choose.callers import Callers, allows
 from gateway.choose.named_target import PROVIDER, VIRTUAL_KEY, bare, family_headers, named_target, provider_in
 from gateway.compile import ImageNode, Route, compile_config
 from gateway.config.document import Document
@@ -19,6 +20,7 @@ from gateway.config.spec import ConfigSpec, SettingsSpec, TargetSpec
 from gateway.config.suggest import did_you_mean
 from gateway.config.trusted_hosts import host_matcher
 from gateway.errors import ConfigNotFound, GatewayError, InvalidConfig, Problem
+from gateway.providers import PROVIDERS
 from gateway.secret import Secret
 from gateway.wire import MissingField
 
@@ -63,6 +65,7 @@ class Chooser:
         """Compile what the files hold."""
         gateway = snapshot.gateway
         self._virtual_keys = gateway.virtual_keys
+        self.catalogue = gateway.catalogue
         self._callers = Callers(gateway.api_keys, gateway.virtual_keys)
         self._default = default_config or gateway.default_config
         self._make_leaf = make_leaf
@@ -74,6 +77,22 @@ class Chooser:
         self._settings = {id_: spec.settings for id_, spec in configs if isinstance(spec, SettingsSpec)}
         self._remembered: OrderedDict[tuple[str | None, ...], tuple[Route, bool]] = OrderedDict()
         self._targets = 0
+
+    def admit(self, headers: Mapping[str, str]) -> None:
+        """Raise the `GatewayError` of a caller who may not come in at all."""
+        self._callers.caller(headers)
+
+    def reachable(self, headers: Mapping[str, str]) -> list[ModelRow]:
+        """Return the models that a caller may use."""
+        caller = self._callers.caller(headers)
+        return [row for row in self.catalogue.all_rows() if allows(caller, row.provider, row.id)]
+
+    def configured(self) -> frozenset[str]:
+        """Return the providers that need no credential of the caller's: they have one here, or need none."""
+        keys = {key.provider for key in self._virtual_keys.values()}
+        targets = (target for route in self.stored.values() for target in route.targets.values())
+        local = {slug for slug, adapter in PROVIDERS.items() if adapter.local}
+        return frozenset(keys | local | {target.provider for target in targets if not target.passthrough})
 
     def choose(self, headers: Mapping[str, str], model: str | None) -> Choice:
         """Return the route for a request; raises the `GatewayError` that says what is missing."""
@@ -98,7 +117,7 @@ class Chooser:
             config,
             *named,
             *map(headers.get, _OVERRIDING),
-            provider_in(model) if named == (None, None) else None,
+            provider_in(model, self.catalogue) if named == (None, None) else None,
             *family_headers(headers),
         )
         known = self._remembered.get(key)
@@ -135,7 +154,7 @@ class Chooser:
         named = None
         if needs_target(document):
             parse_settings(document)  # a slip of its own is told before what the headers lack
-            named = named_target(headers, model, document.data, self._virtual_keys)
+            named = named_target(headers, model, document.data, self._virtual_keys, self.catalogue)
             document = Document(data={**document.data, **named.fields})
         try:
             spec = parse(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.catalogue import all_rows, provider_of
+from gateway.catalogue import Catalogue
 from gateway.config.not_yet import ALIASES
 from gateway.config.provider_fields import ALL_FIELDS, FIELDS, SECRET_FIELDS
 from gateway.config.suggest import did_you_mean, printable
@@ -47,15 +47,16 @@ def named_target(
     model: str | None,
     settings: Mapping[str, Any],
     virtual_keys: Mapping[str, VirtualKey],
+    catalogue: Catalogue,
 ) -> NamedTarget:
     """Return what headers or model name, to be put beside the settings of a config that names no target itself."""
     slug, provider, said = headers.get(VIRTUAL_KEY), headers.get(PROVIDER), VIRTUAL_KEY
     if slug is None:
         said = PROVIDER
         if provider is None:
-            provider, said = provider_in(model), "model"
+            provider, said = provider_in(model, catalogue), "model"
         if provider is None:
-            raise _no_route(model)
+            raise _no_route(model, catalogue)
         if provider.startswith("@"):
             slug = provider
     if slug is not None:
@@ -86,11 +87,11 @@ def family_headers(headers: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def provider_in(model: str | None) -> str | None:
+def provider_in(model: str | None, catalogue: Catalogue) -> str | None:
     """Return the provider, or the `@slug`, that a model's name leads to."""
     if model is None:
         return None
-    return _split(model)[0] or provider_of(model)
+    return _split(model)[0] or catalogue.provider_of(model)
 
 
 def bare(model: str) -> str:
@@ -138,8 +139,8 @@ def _said(fields: Mapping[str, str], **named: str) -> dict[str, str]:
     return {**named, **{name: _PREFIX + name.replace("_", "-") for name in fields}}
 
 
-def _no_route(model: str | None) -> GatewayError:
-    known = [row.id for row in all_rows()]
+def _no_route(model: str | None, catalogue: Catalogue) -> GatewayError:
+    known = [row.id for row in catalogue.all_rows()]
     prefix, slash, _ = (model or "").partition("/")
     names = sorted(_SLUGS) if slash else known
     unknown = "" if model is None else f"The model {printable(model)!r} leads to no provider"

@@ -10,17 +10,20 @@ from rich.text import Text
 from rich.tree import Tree
 
 from gateway.admission import objection
+from gateway.catalogue import Catalogue
 from gateway.cli.console import console
 from gateway.cli.files import id_of, look
 from gateway.compile import Route, compile_config
 from gateway.config.snapshot import is_gateway_file
 from gateway.config.spec import ConfigSpec, SettingsSpec, TargetSpec
 from gateway.config.suggest import did_you_mean
+from gateway.errors import GatewayError
 from gateway.explain import explain as explained
+from gateway.http.uploads import checked, described, from_data_url, upload_of
 from gateway.images import ImageRequest
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret
-from gateway.target import ImageTarget
+from gateway.target import ImageTarget, Outside
 from gateway.transport import Transport
 
 _CALLERS_KEY = Secret("stands-for-the-key-that-the-caller-would-send")
@@ -58,19 +61,22 @@ def explain(config: Path, written: str, metadata: str, assume: Sequence[str], st
     """  # noqa: D301 - click keeps the lines below a \b as they are
     spec = _spec(config)
     request = ImageRequest(
-        params={name: value for name, value in _object(_read(written), "--request").items() if value is not None},
+        params=_params(_object(_read(written), "--request")),
         metadata=_strings(_object(metadata, "--metadata"), "--metadata"),
         credential=_CALLERS_KEY,
     )
-    transport = Transport(max_response_bytes=0, trust_loopback=False)
+    outside = Outside(
+        transport=Transport(max_response_bytes=0, trust_loopback=False),
+        catalogue=look(config).snapshot.gateway.catalogue,
+    )
 
     def leaf_of(target: TargetSpec, checks: bool) -> ImageTarget:  # noqa: FBT001 - called by position
-        return ImageTarget(target, PROVIDERS[target.provider], transport, checks)
+        return ImageTarget(target, PROVIDERS[target.provider], outside, checks)
 
     route = compile_config(spec, leaf_of)
     names = {name for path, target in route.targets.items() for name in (path, target.name) if name}
     assumed = _assumed(assume, names)
-    _refuse_as_the_gateway_would(request, route)
+    _refuse_as_the_gateway_would(request, route, outside.catalogue)
     story = explained(route, request, leaf_of, assumed)
     if style == "json":
         click.echo(orjson.dumps(story, option=orjson.OPT_INDENT_2))
@@ -91,6 +97,20 @@ def _spec(config: Path) -> ConfigSpec:
     if is_gateway_file(config):
         raise click.UsageError(f"{config} holds what configs share, not a route; name one of the configs beside it.")
     raise click.ClickException("this config cannot be used yet.\n" + "\n".join(map(str, looked.problems)))
+
+
+def _params(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters, with pictures for the data URLs that stand for them."""
+    params = {name: value for name, value in written.items() if value is not None}
+    try:
+        for name in ("image", "mask"):
+            if name in params:
+                uploads = [upload_of(from_data_url(each, name), name) for each in described(params[name], name)]
+                params[name] = uploads[0] if name == "mask" else uploads
+        checked(params, needs_image=False)
+    except GatewayError as refused:
+        raise click.UsageError(f"--request: {refused.message}.") from None
+    return params
 
 
 def _read(written: str) -> bytes:
@@ -143,9 +163,9 @@ def _assumed(assume: Sequence[str], names: set[str]) -> dict[str, int]:
     return assumed
 
 
-def _refuse_as_the_gateway_would(request: ImageRequest, route: Route) -> None:
+def _refuse_as_the_gateway_would(request: ImageRequest, route: Route, catalogue: Catalogue) -> None:
     """Tell what a request is refused for before it comes to any target."""
-    problem = objection(request.params, route)
+    problem = objection(request, route, catalogue)
     if problem is not None:
         raise click.ClickException(f"the gateway would refuse this request: {problem.message}")
 
@@ -195,7 +215,7 @@ def _about_target(node: Mapping[str, Any]) -> list[Text]:
         return [*lines, _problem(node["problem"])]
     sent = node["send"]
     if "url" in sent:
-        lines.append(Text(f"{sent['method']} {sent['url']} {orjson.dumps(sent['json']).decode()}"))
+        lines.append(Text(f"{sent['method']} {sent['url']} {orjson.dumps(_body(sent)).decode()}"))
     else:
         lines.append(Text(next(iter(sent.values()))))
     lines.extend(Text(f"adapted: {change}") for change in node["adaptations"])
@@ -203,6 +223,12 @@ def _about_target(node: Mapping[str, Any]) -> list[Text]:
         low, high = map(_dollars, node["price_usd"])
         lines.append(Text(f"price: {low}" if low == high else f"price: {low} to {high}"))
     return lines
+
+
+def _body(sent: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever is sent
+    if "form" in sent:
+        return {field["name"]: field["value"] for field in sent["form"]}
+    return sent.get("data", sent["json"])
 
 
 def _problem(problem: Mapping[str, Any]) -> Text:

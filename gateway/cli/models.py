@@ -6,7 +6,7 @@ import click
 import orjson
 from rich.table import Table
 
-from gateway.catalogue import ModelRow, all_rows, price_range
+from gateway.catalogue import BUILT_IN, ModelRow, price_range
 from gateway.cli.console import console
 
 
@@ -21,7 +21,7 @@ def models(*, as_json: bool) -> None:
 
     Exits with 0.
     """
-    rows = all_rows()
+    rows = BUILT_IN.all_rows()
     if as_json:
         click.echo(orjson.dumps([dataclasses.asdict(row) for row in rows], default=_plain, option=orjson.OPT_INDENT_2))
         return

@@ -17,7 +17,7 @@ from gateway import server
 from gateway.app import build
 from gateway.config.suggest import did_you_mean
 from gateway.config.watch import Configs, LiveConfigs, NoConfigs
-from gateway.settings import InvalidSetting, Settings, read
+from gateway.settings import InvalidSetting, Settings, read, shown
 
 _UNUSABLE = 2
 _BAD_CONFIGS = 78
@@ -63,7 +63,7 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
         raise click.UsageError(str(invalid)) from None
     _refuse_bad_configs(settings, live)
     if print_settings:
-        click.echo(orjson.dumps(dataclasses.asdict(settings), option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(shown(settings), option=orjson.OPT_INDENT_2))
         return
     _refuse_open_doors(settings, live)
     logging.getLogger().setLevel(settings.log_level.upper())

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway import settings
+from gateway.catalogue import BUILT_IN, Catalogue
+from gateway.config.catalogue_rows import own_catalogue
 from gateway.config.document import Document
 from gateway.config.not_yet import advice_for_provider
 from gateway.config.provider_fields import FIELDS
@@ -20,8 +22,7 @@ from schemas import load
 
 SCHEMA = load("gateway_file")
 
-_NOT_YET = frozenset({"usage_limits", "rate_limits", "scopes", "workspace_id", "expires_at", "catalogue"})
-_ANNOUNCED = frozenset({"public_url", "data"})
+_NOT_YET = frozenset({"usage_limits", "rate_limits", "scopes", "workspace_id", "expires_at"})
 _SETTINGS = tuple(name for name in settings.NAMES if name != "configs")
 _FEW = 8
 
@@ -48,6 +49,8 @@ class GatewayFile:
     default_config: str | None = None
     virtual_keys: Mapping[str, VirtualKey] = field(default_factory=dict)
     api_keys: tuple[ApiKey, ...] = ()
+    catalogue: Catalogue = BUILT_IN
+    """What is known of models, the operator's own rows among it."""
     trusted_hosts: tuple[str, ...] = ()
     """As this file lists them; a flag or a variable may say otherwise."""
 
@@ -63,6 +66,7 @@ def read_gateway_file(document: Document) -> GatewayFile:
         default_config=_default_config(given(clean, "default_config"), server, reading),
         virtual_keys=_virtual_keys(given(clean, "virtual_keys") or {}, reading),
         api_keys=_api_keys(given(clean, "api_keys") or [], reading),
+        catalogue=own_catalogue(given(clean, "catalogue") or [], reading),
         trusted_hosts=_trusted_hosts(server, reading),
     )
     if document.problems or reading.problems:
@@ -121,8 +125,6 @@ def _settings(written: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
 def _fault_of_setting(name: str, value: Any) -> str | None:  # noqa: ANN401
     if name == "configs":
         return "`configs` is how this file is found; give it as `--configs` or in BEAMSPLITTER_CONFIGS."
-    if name in _ANNOUNCED:
-        return f"`{name}` has no effect in this version yet; remove it."
     if name not in _SETTINGS:
         return f"Unknown setting `{printable(name)}`{did_you_mean(name, _SETTINGS)}"
     if value is None:

@@ -126,7 +126,6 @@ def check_array(schema: Mapping[str, Any], item: Check) -> Check:
 
 def check_any(schema: Mapping[str, Any], branches: list[Check]) -> Check:
     """Return the check of a value that has to fit one of several schemas."""
-
     names_provider = schema.get("x-advice") == "provider"
 
     def check(value: Any, path: Path, reading: Reading) -> Any:  # noqa: ANN401

@@ -1,1 +1,7 @@
 """What happens to pictures between the provider's answer and the caller's."""
+
+from gateway.delivery.deliver import Delivery, NotKept
+from gateway.delivery.links import Links
+from gateway.delivery.store import FolderStore, PictureStore
+
+__all__ = ["Delivery", "FolderStore", "Links", "NotKept", "PictureStore"]

@@ -13,7 +13,7 @@ class NoTransparency(Exception):
 
 
 def turned(mask: Upload, mark: Literal["transparent", "white", "black"], *, binary: bool) -> bytes:
-    """Return a mask as PNG in which `mark` is what is to be changed; soft edges stay soft, unless it has to be binary."""
+    """Return a mask as PNG in which `mark` is what is to be changed; soft edges stay soft, unless it is `binary`."""
     from PIL import Image  # noqa: PLC0415 - Pillow waits for the first mask that has to be turned
 
     content = mask.content

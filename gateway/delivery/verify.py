@@ -1,7 +1,7 @@
 """The cheap look at each picture before it counts as one: by its first and last bytes, whatever its size."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import orjson
@@ -52,6 +52,13 @@ def look(picture: Picture) -> Seen | Fault:
         return Fault("data that is not base64 instead of a picture")
 
 
+def canonical_base64(picture: Picture) -> Picture:
+    """Return a picture that was looked at with its base64 bare: without escapes, line breaks or a prefix."""
+    if picture.b64 is None:
+        return picture
+    return replace(picture, b64=_plain_base64(picture.b64))
+
+
 def mismatches(asked_size: object, asked_format: object, seen: Seen) -> tuple[Adaptation, ...]:
     """Return what the delivered picture is unlike what was asked for."""
     found = []
@@ -83,13 +90,14 @@ def _looked_at(data: Bytes) -> Seen | Fault:
 def _bytes_of(picture: Picture) -> Bytes:
     if picture.data is not None:
         return InMemory(picture.data)
-    text = memoryview(b"") if picture.b64 is None else picture.b64
-    if _escaped(text):
-        text = _unescaped(text)
-    text = _without_prefix(text)
+    text = _plain_base64(memoryview(b"") if picture.b64 is None else picture.b64)
     if len(text) % _QUAD:
         raise NotAPicture("a picture that is cut short: its base64 is not complete")
     return _Base64(text)
+
+
+def _plain_base64(text: memoryview) -> memoryview:
+    return _without_prefix(_unescaped(text) if _escaped(text) else text)
 
 
 class _Base64:

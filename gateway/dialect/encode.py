@@ -49,6 +49,18 @@ class Encoded:
     adaptations: tuple[Adaptation, ...]
 
 
+class Unbending(dict[str, Any]):
+    """Parameters that may not be changed: what cannot be said as it is, is not sent at all."""
+
+
+class Bent(Exception):
+    """Unbending parameters that this provider has no words for; holds the changes that they would need."""
+
+    def __init__(self, changes: Sequence[Adaptation]) -> None:
+        """Say which."""
+        super().__init__("; ".join(map(str, changes)))
+
+
 # What the target, the flow or the delivery sees to, unless a row says otherwise.
 _ELSEWHERE = frozenset({"model", "n", "response_format", "stream", "partial_images", "image", "mask"})
 _CANONICAL = frozenset(
@@ -85,6 +97,8 @@ def encode(fields: Sequence[Field], params: Mapping[str, Any], *, others: str | 
             changes.append(Adaptation(name, plain(value), "dropped"))
         elif name not in _ELSEWHERE:
             own[name] = value
+    if changes and isinstance(params, Unbending):
+        raise Bent(changes)
     for name, value in own.items():
         _put(body, f"{others}.{name}" if others else name, value, whole=not others)
     return Encoded(body, tuple(changes))

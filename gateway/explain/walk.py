@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.catalogue import find, price_range
+from gateway.catalogue import price_range
 from gateway.compile import Route, fallback_rule, retry_rule
 from gateway.config.spec import (
     ConditionalSpec,
@@ -16,7 +16,7 @@ from gateway.config.spec import (
     TargetSpec,
 )
 from gateway.explain.failures import ANY_FAILURE, Failures, of_status
-from gateway.explain.first_send import first_send
+from gateway.explain.first_send import first_send, shown
 from gateway.explain.worst_case import Worst, worst_of
 from gateway.images import ImageRequest
 from gateway.target import ImageTarget
@@ -48,7 +48,7 @@ def explain(
             "version": route.spec.version,
             "description": route.spec.description,
         },
-        "request": dict(request.params),
+        "request": shown(request.params),
         "metadata": dict(request.metadata),
         "cache": "DISABLED",
         "tree": tree,
@@ -192,8 +192,10 @@ class _Walk:
                 return told, (self._certain(spec, step),), Worst(attempts=1 + _retries(spec, step))
         else:
             told["send"] = step
-        row = find(spec.provider, params.get("model"), spec.options)
-        prices = None if row is None else price_range(row, params)
+        row = prepared.row
+        prices = None if row is None else price_range(row, {**params, "n": prepared.asked})
+        if prepared.calls > 1:
+            told["calls"] = prepared.calls
         told["price_usd"] = None if prices is None else list(prices)
         return told, self._failures(spec, status), worst_of(spec, math.nan if prices is None else prices[1])
 

@@ -1,6 +1,7 @@
 """Reading a request's body within its limits of bytes and time, and noticing that the client has left."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from starlette.types import Receive
 
@@ -58,6 +59,41 @@ async def read_body(
         return chunk
     chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def pour_body(
+    receive: Receive,
+    into: Callable[[bytes], Awaitable[None]],
+    *,
+    limit: int,
+    declared: int | None = None,
+    grace_seconds: float = GRACE_SECONDS,
+    bytes_per_second: float = BYTES_PER_SECOND,
+) -> None:
+    """Hand on a body piece by piece, under the same limits of bytes and time."""
+    if declared is not None and declared > limit:
+        raise _too_large(limit)
+    time_of = asyncio.get_running_loop().time
+    spent = 0.0  # only waiting for the client counts, not what becomes of the pieces
+    size, more = 0, True
+    while more:
+        allowed = max(grace_seconds, size / bytes_per_second) - spent
+        asked = time_of()
+        try:
+            async with asyncio.timeout(max(allowed, 0)):
+                message = await receive()
+        except TimeoutError:
+            raise _too_slow(grace_seconds, bytes_per_second) from None
+        spent += time_of() - asked
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise _too_large(limit)
+        if piece:
+            await into(piece)
+        more = message.get("more_body", False)
 
 
 async def until_gone(receive: Receive) -> None:

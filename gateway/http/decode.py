@@ -25,9 +25,14 @@ def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-def params_of(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+def kind_of(headers: Mapping[str, str]) -> str:
+    """Return the type of a body, without its options."""
+    return headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+
+
+def json_object(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
     """Return the JSON object that the body has to be, without its `null`s, which stand for defaults."""
-    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    kind = kind_of(headers)
     if kind != "application/json":
         raise UnsupportedEncoding(f"Content-Type {kind[:60]!r} is not read here: send the request as application/json.")
     try:

@@ -1,11 +1,13 @@
-"""`POST /v1/images/generations`: from the request's bytes to the answer's, on the shortest way there is."""
+"""`POST /v1/images/…`: from the request's bytes to the answer's, on the shortest way there is."""
 
 import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
@@ -14,18 +16,18 @@ from gateway.choose import Choice, Chooser
 from gateway.compile import Route
 from gateway.errors import GatewayError
 from gateway.http import reply, told
-from gateway.http.body import ClientGone, read_body, until_gone
+from gateway.http.body import ClientGone, until_gone
 from gateway.http.decode import (
     flag_of,
     headers_of,
     metadata_of,
-    params_of,
     refuse_idempotency,
     seconds_allowed,
     trace_id_of,
 )
+from gateway.http.incoming import Incoming
 from gateway.images import ImageRequest
-from gateway.wire import Outcome
+from gateway.transport import ByteBudget, Room
 from strategies import Context, Failure, Journey, Success
 
 Explain = Callable[[Choice, ImageRequest, float], bytes]
@@ -33,70 +35,87 @@ Explain = Callable[[Choice, ImageRequest, float], bytes]
 
 _log = logging.getLogger("gateway.http")
 
+_Result = TypeVar("_Result")
+
 _WATCH_AFTER_SECONDS = 0.25
 """A caller that leaves is noticed after this long: short requests need no watcher, long ones cannot afford none."""
 
 
-class Generations:
+class Images:
     """The endpoint, as a bare ASGI application."""
 
-    def __init__(self, chooser: Callable[[], Chooser], explain: Explain, *, max_json_bytes: int) -> None:
+    def __init__(
+        self, chooser: Callable[[], Chooser], explain: Explain, *, incoming: Incoming, budget: ByteBudget
+    ) -> None:
         """Take what it needs to find the route, which may change while it serves."""
         self._chooser = chooser
         self._explain = explain
-        self._max_json_bytes = max_json_bytes
+        self._incoming = incoming
+        self._budget = budget
         self._rng = random.Random()  # noqa: S311 - spreads load and waits, guards nothing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers = headers_of(scope)
         trace_id = f"{self._rng.getrandbits(128):032x}"
-        try:
-            trace_id = trace_id_of(headers) or trace_id
-            answer = await self._answer(scope["path"], headers, receive, trace_id)
-        except GatewayError as caught:
-            answer = reply.error(caught)
-            refused = {"event": "request_refused", "status": caught.status, "code": caught.code, "trace_id": trace_id}
-            _log.info("refused: %d %s trace=%s", caught.status, caught.code, trace_id, extra=refused)
-            answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
-        except ClientGone:
-            return
-        if answer is not None:
+        with ExitStack() as closing:
+            room = self._budget.room()
+            closing.callback(room.leave)
+            call = _Call(scope["path"], headers, receive, room, closing)
+            try:
+                trace_id = trace_id_of(headers) or trace_id
+                answer = await self._answer(call, trace_id)
+            except GatewayError as caught:
+                answer = reply.error(caught)
+                told_ = {"event": "request_refused", "status": caught.status, "code": caught.code, "trace_id": trace_id}
+                _log.info("refused: %d %s trace=%s", caught.status, caught.code, trace_id, extra=told_)
+                answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
+            except ClientGone:
+                return
+            if answer is None:
+                return
+            if isinstance(answer[2], AsyncGenerator):
+                if await _unless_gone(reply.write(send, *answer), receive) is None:
+                    _log.info("the caller left in the middle of its events trace=%s", trace_id)
+                return
             await reply.write(send, *answer)
 
-    async def _answer(self, path: str, headers: dict[str, str], receive: Receive, trace_id: str) -> reply.Answer | None:
-        declared = headers.get("content-length")
-        body = await read_body(
-            receive, limit=self._max_json_bytes, declared=None if declared is None else int(declared)
-        )
+    async def _answer(self, call: "_Call", trace_id: str) -> reply.Answer | None:
+        headers, chooser = call.headers, self._chooser()
+        if not call.path.endswith("/generations"):
+            chooser.admit(headers)  # who may not come in need not send its pictures
+        params = await self._incoming.params(call.path, headers, call.receive, call.room, call.closing)
         started = time.perf_counter()
         refuse_idempotency(headers)
-        params = params_of(body, headers)
-        choice = self._chooser().choose(headers, _model_in(params))
+        choice = chooser.choose(headers, _model_in(params))
         if choice.model is not None:
             params["model"] = choice.model
-        objected = objection(params, choice.route)
-        if objected is not None:
-            raise objected
         request = ImageRequest(
             params=params,
-            path=path,
+            path=call.path,
             metadata=metadata_of(headers),
             headers=headers,
             credential=choice.credential,
+            room=call.room,
         )
         route = choice.route
+        objected = objection(request, route, chooser.catalogue)
+        if objected is not None:
+            raise objected
         seconds = seconds_allowed(headers, route.deadline)
         if flag_of(headers, "x-gateway-explain"):
             return 200, [reply.JSON], self._explain(choice, request, seconds)
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
         context = Context(journey, asyncio.get_running_loop().time() + seconds)
-        outcome = await _unless_gone(route.tree(request, context), receive)
+        outcome = await _unless_gone(route.tree(request, context), call.receive)
         if outcome is None:
             _log.info("the caller left; its request was cancelled: %s trace=%s", told.brief(journey, route), trace_id)
             return None
+        out: reply.Headers
+        content: reply.Content
         if isinstance(outcome, Success):
-            status, out, content = 200, [reply.JSON], reply.pictures(outcome.reply)
+            status = 200
+            out, content = reply.success(outcome.reply, request, context.deadline)
             if _log.isEnabledFor(logging.DEBUG):
                 _log.debug("answered: %s trace=%s", told.brief(journey, route), trace_id)
         else:
@@ -104,6 +123,17 @@ class Generations:
             _log_failure(status, outcome, journey, route, trace_id, started)
         out.extend(told.headers(outcome, journey, route, trace_id, time.perf_counter() - started))
         return status, out, content
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request on its way in."""
+
+    path: str
+    headers: dict[str, str]
+    receive: Receive
+    room: Room
+    closing: ExitStack
 
 
 def _log_failure(status: int, failed: Failure, journey: Journey, route: Route, trace_id: str, started: float) -> None:
@@ -135,8 +165,8 @@ def _model_in(params: dict[str, Any]) -> str | None:
     return model if isinstance(model, str) else None
 
 
-async def _unless_gone(running: Awaitable[Outcome], receive: Receive) -> Outcome | None:
-    """Return the outcome, or nothing where the caller left first: then the work is cancelled."""
+async def _unless_gone(running: Awaitable[_Result], receive: Receive) -> _Result | None:
+    """Return the result, or nothing where the caller left first: then the work is cancelled."""
     task = asyncio.current_task()
     assert task is not None  # an ASGI server runs applications in tasks  # noqa: S101
     gone = False

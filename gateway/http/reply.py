@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -11,13 +12,43 @@ from starlette.types import Send
 
 from gateway.errors import GatewayError
 from gateway.http.envelope import envelope
-from gateway.images import ImageReply, Picture
+from gateway.http.events import EVENT_HEADERS, passed_on, synthesised
+from gateway.images import ImageReply, ImageRequest, Picture
 from gateway.providers import PROVIDERS
 from strategies import Cause, Failure, Journey
 
 Headers = list[tuple[bytes, bytes]]
-Answer = tuple[int, Headers, bytes]
+
+
+class Sliced:
+    """A body of a known length that is made while it is sent, as it is large."""
+
+    def __init__(self, parts: Sequence[bytes | memoryview | Picture]) -> None:
+        """Pictures stand for their base64."""
+        self._parts = parts
+        self.length = sum(map(_length, parts))
+
+    def slices(self) -> Iterator[bytes]:
+        """Yield the body, a slice at a time."""
+        for part in self._parts:
+            if isinstance(part, Picture):
+                view = memoryview(part.data or b"")
+                for start in range(0, len(view), _SLICE):
+                    yield pybase64.b64encode(view[start : start + _SLICE])
+            else:
+                view = memoryview(part)
+                for start in range(0, len(view), _SLICE):
+                    yield bytes(view[start : start + _SLICE])
+
+
+Content = bytes | Sliced | AsyncGenerator[bytes, None]
+"""Events have no length that is known before their end."""
+Answer = tuple[int, Headers, Content]
 """Status, headers, body."""
+
+_SLICE = 3 << 16
+"""Bytes at a time: a multiple of three, so that the base64 of slices is that of the whole."""
+_HELD_BYTES = 1 << 20
 
 JSON = (b"content-type", b"application/json")
 
@@ -104,11 +135,19 @@ def _public(failed: Failure) -> tuple[int, str, str]:
     return status, code, type_
 
 
-def pictures(reply: ImageReply) -> bytes:
+def success(reply: ImageReply, request: ImageRequest, deadline: float) -> tuple[Headers, Content]:
     """Return the body of a success: as the provider sent it where that is already right, else built from its parts."""
+    if request.params.get("stream") is True:
+        coming = passed_on(reply.events, deadline) if reply.events is not None else synthesised(reply, request)
+        return [*EVENT_HEADERS], coming
+    return [JSON], pictures(reply)
+
+
+def pictures(reply: ImageReply) -> bytes | Sliced:
+    """Return the body that holds the pictures; a large one that has to be encoded is not held in memory as well."""
     if reply.canonical is not None:
         return reply.canonical
-    parts: list[bytes | memoryview] = [b'{"created":%d,"data":[' % (reply.created or int(time.time()))]  # noqa: TID251 - wall time is the field
+    parts: list[bytes | memoryview | Picture] = [b'{"created":%d,"data":[' % (reply.created or int(time.time()))]  # noqa: TID251 - wall time is the field
     for index, picture in enumerate(reply.pictures):
         parts.append(b"," if index else b"")
         parts.extend(_item(picture))
@@ -116,26 +155,52 @@ def pictures(reply: ImageReply) -> bytes:
     for name, value in reply.about.items():
         parts.append(b",%b:%b" % (orjson.dumps(name), orjson.dumps(value)))
     parts.append(b"}")
-    return b"".join(parts)
+    if sum(len(picture.data or b"") for picture in reply.pictures) > _HELD_BYTES:
+        return Sliced(parts)
+    return b"".join(pybase64.b64encode(part.data or b"") if isinstance(part, Picture) else part for part in parts)
 
 
-async def write(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    """Send a whole answer."""
-    headers.append((b"content-length", b"%d" % len(body)))
+async def write(send: Send, status: int, headers: Headers, content: Content) -> bool:
+    """Send a whole answer; true when that is done."""
+    if isinstance(content, bytes):
+        headers.append((b"content-length", b"%d" % len(content)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+        return True
+    if isinstance(content, Sliced):
+        headers.append((b"content-length", b"%d" % content.length))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    if isinstance(content, Sliced):
+        for piece in content.slices():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    else:
+        async with aclosing(content):
+            async for event in content:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+    return True
 
 
-def _item(picture: Picture) -> Iterable[bytes | memoryview]:
+def _item(picture: Picture) -> Iterable[bytes | memoryview | Picture]:
+    separator = b"{"
     if picture.url is not None:
         yield b'{"url":%b' % orjson.dumps(picture.url)
-    else:
-        yield b'{"b64_json":"'
-        yield picture.b64 if picture.b64 is not None else pybase64.b64encode(picture.data or b"")
+        separator = b","
+    if picture.b64 is not None:
+        yield separator + b'"b64_json":"'
+        yield picture.b64
+        yield b'"'
+    elif picture.data is not None:
+        yield separator + b'"b64_json":"'
+        yield picture
         yield b'"'
     if picture.revised_prompt is not None:
         yield b',"revised_prompt":%b' % orjson.dumps(picture.revised_prompt)
     yield b"}"
+
+
+def _length(part: bytes | memoryview | Picture) -> int:
+    return -(-len(part.data or b"") // 3) * 4 if isinstance(part, Picture) else len(part)
 
 
 def _sentence(message: str) -> str:

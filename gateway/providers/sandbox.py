@@ -1,17 +1,18 @@
 """The sandbox: paints its pictures here, costs nothing, and misbehaves on command."""
 
+import math
 import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from gateway.images import ImageReply, ImageRequest, Picture
+from gateway.images import ImageReply, ImageRequest, Operation, Picture, Upload
 from gateway.wire import Adapter, Draw, Flow, ProviderFields, Received, Target, Wait, draw, failure_of, paint, wait
 from strategies import Cause, Failure, Success
 
 _SIZE = re.compile(r"([1-9]\d{1,3})x([1-9]\d{1,3})", re.ASCII)
-_DEFAULT_SIZE = "1024x1024"
+_DEFAULT_SIZE = (1024, 1024)
 _EDGE = range(16, 4097)
 _MOST_PIXELS = 8_294_400
 _FORMATS = ("png", "jpeg", "webp")
@@ -21,6 +22,11 @@ _COUNT = range(1, 11)
 _PERCENT = range(101)
 _ERROR_STATUSES = range(400, 600)
 _LONGEST_WAIT = 600_000
+_MOST_IMAGES = 16
+# What is decoded of a given picture: 8K, larger than anything that is painted.
+_MOST_GIVEN_PIXELS = 33_177_600
+# In a picture's place, as work off the event loop cannot fail in any other way that is the caller's fault.
+_UNREADABLE, _OPAQUE_MASK = b"", b"opaque mask"
 _DETAIL = {
     "low": 1,
     "standard": 1,
@@ -52,6 +58,9 @@ class _Mischief:
 class _Order:
     """What is to be painted, checked."""
 
+    operation: Operation
+    images: tuple[Upload, ...]
+    mask: Upload | None
     prompt: str
     count: int
     size: tuple[int, int]
@@ -63,18 +72,19 @@ class _Order:
     detail: int
 
     def picture(self, index: int) -> Callable[[], bytes]:
-        """Return the work of painting one of the pictures; each has a seed of its own."""
-        return partial(
-            _painted,
-            self.prompt,
-            seed=self.seed + index,
-            size=self.size,
-            output_format=self.output_format,
-            compression=self.compression,
-            transparent=self.transparent,
-            vivid=self.vivid,
-            detail=self.detail,
-        )
+        """Return the work of making one of the pictures; each has a seed of its own."""
+        form = {
+            "seed": self.seed + index,
+            "size": self.size,
+            "output_format": self.output_format,
+            "compression": self.compression,
+        }
+        if self.operation == "vary":
+            return partial(_varied, self.prompt, **form, image=self.images[0])
+        how = {**form, "transparent": self.transparent, "vivid": self.vivid, "detail": self.detail}
+        if self.operation == "generate":
+            return partial(_painted, self.prompt, **how)
+        return partial(_edited, self.prompt, **how, images=self.images, mask=self.mask)
 
 
 class _Invalid(Exception):
@@ -89,21 +99,29 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
     params = request.params
     try:
         mischief = _mischief(params.get("sandbox"))
-        order = _order(params)
+        order = _order(request)
     except _Invalid as wrong:
-        code = "invalid_request" if wrong.param.startswith("sandbox") else f"invalid_{wrong.param}"
-        return Failure(cause=Cause.INVALID, status=400, message=str(wrong), param=wrong.param, provider_code=code)
+        return _refused(wrong.param, str(wrong))
     failure = yield from _misbehave(mischief)
     if failure is not None:
         return failure
     pictures = []
     for index in range(order.count):
         data = yield from paint(order.picture(index))
+        if data == _UNREADABLE:
+            return _refused("image", "the sandbox cannot read this picture: it is damaged")
+        if data == _OPAQUE_MASK:
+            return _refused("mask", "the mask has no transparent part: what is to change has to be transparent")
         pictures.append(Picture(data=data))
     about = {name: params[name] for name in ("quality", "background") if name in params}
     about["size"] = f"{order.size[0]}x{order.size[1]}"
     about["output_format"] = order.output_format
     return Success(ImageReply(pictures=tuple(pictures), about=about, provider=target.provider))
+
+
+def _refused(param: str, message: str) -> Failure:
+    code = "invalid_request" if param.startswith("sandbox") else f"invalid_{param}"
+    return Failure(cause=Cause.INVALID, status=400, message=message, param=param, provider_code=code)
 
 
 def _misbehave(mischief: _Mischief) -> Generator[Wait | Draw, Any, Failure | None]:
@@ -149,9 +167,11 @@ def _mischief(value: Any) -> _Mischief:  # noqa: ANN401 - the JSON boundary
     return mischief
 
 
-def _order(params: Mapping[str, Any]) -> _Order:
-    prompt = params.get("prompt")
-    if not isinstance(prompt, str) or not prompt:
+def _order(request: ImageRequest) -> _Order:
+    params, operation = request.params, request.operation
+    images = () if operation == "generate" else _images(request)
+    prompt = params.get("prompt", "" if operation == "vary" else None)
+    if not isinstance(prompt, str) or not (prompt or operation == "vary"):
         raise _Invalid("prompt", "a text")
     output_format = _choice(params, "output_format", _FORMATS)
     transparent = _choice(params, "background", _BACKGROUNDS) == "transparent"
@@ -164,9 +184,12 @@ def _order(params: Mapping[str, Any]) -> _Order:
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise _Invalid("seed", "an integer")
     return _Order(
+        operation=operation,
+        images=images,
+        mask=request.mask if operation == "edit" else None,
         prompt=prompt,
         count=_whole(params, "n", _COUNT) or 1,
-        size=_size(params.get("size", _DEFAULT_SIZE)),
+        size=_size(params.get("size", "auto"), images),
         seed=seed,
         output_format=output_format,
         compression=100 if compression is None else compression,
@@ -176,13 +199,33 @@ def _order(params: Mapping[str, Any]) -> _Order:
     )
 
 
-def _size(value: Any) -> tuple[int, int]:  # noqa: ANN401 - the JSON boundary
-    match = _SIZE.fullmatch(_DEFAULT_SIZE if value == "auto" else value) if isinstance(value, str) else None
+def _images(request: ImageRequest) -> tuple[Upload, ...]:
+    images = request.images
+    if not 0 < len(images) <= _MOST_IMAGES:
+        raise _Invalid("image", f"1 to {_MOST_IMAGES} pictures")
+    mask = () if request.mask is None else (request.mask,)
+    for name, uploads in (("image", images), ("mask", mask)):
+        if any(upload.width * upload.height > _MOST_GIVEN_PIXELS for upload in uploads):
+            raise _Invalid(name, f"of at most {_MOST_GIVEN_PIXELS} pixels")
+    return images
+
+
+def _size(value: Any, images: tuple[Upload, ...]) -> tuple[int, int]:  # noqa: ANN401 - the JSON boundary
+    if value == "auto":
+        return _size_like(images[0]) if images else _DEFAULT_SIZE
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is not None:
         width, height = int(match[1]), int(match[2])
         if width in _EDGE and height in _EDGE and width * height <= _MOST_PIXELS:
             return width, height
     raise _Invalid("size", f"auto or WIDTHxHEIGHT, edges from {_EDGE[0]} to {_EDGE[-1]}, at most {_MOST_PIXELS} pixels")
+
+
+def _size_like(image: Upload) -> tuple[int, int]:
+    """Return the size of a given picture, or the nearest that is painted."""
+    width, height = image.width, image.height
+    scale = min(1.0, _EDGE[-1] / max(width, height), math.sqrt(_MOST_PIXELS / (width * height)))
+    return max(_EDGE[0], int(width * scale)), max(_EDGE[0], int(height * scale))
 
 
 def _choice(params: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
@@ -210,6 +253,29 @@ def _painted(prompt: str, **how: Any) -> bytes:  # noqa: ANN401 - handed on as i
     from gateway.providers.sandbox_painter import painted  # noqa: PLC0415 - Pillow waits for the first picture
 
     return painted(prompt, **how)
+
+
+def _edited(prompt: str, *, images: tuple[Upload, ...], mask: Upload | None, **how: Any) -> bytes:  # noqa: ANN401
+    from gateway.providers.sandbox_backdrop import OpaqueMask, Unreadable, fitted, marked  # noqa: PLC0415
+    from gateway.providers.sandbox_painter import edited  # noqa: PLC0415
+
+    try:
+        given = fitted(images, how["size"])
+        return edited(prompt, given, None if mask is None else marked(mask, how["size"]), **how)
+    except Unreadable:
+        return _UNREADABLE
+    except OpaqueMask:
+        return _OPAQUE_MASK
+
+
+def _varied(prompt: str, *, image: Upload, **how: Any) -> bytes:  # noqa: ANN401 - handed on as it is
+    from gateway.providers.sandbox_backdrop import Unreadable, fitted  # noqa: PLC0415
+    from gateway.providers.sandbox_painter import varied  # noqa: PLC0415
+
+    try:
+        return varied(prompt, fitted((image,), how["size"]), **{k: how[k] for k in how if k != "size"})
+    except Unreadable:
+        return _UNREADABLE
 
 
 ADAPTERS = (

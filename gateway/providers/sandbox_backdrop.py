@@ -1,18 +1,25 @@
-"""What stands behind the glass in a sandbox picture: a sky, a far disc, hills or rings, lights out of focus."""
+"""What stands behind the glass in a sandbox picture: a sky, a far disc, hills, lights; or pictures that were given."""
 
 import colorsys
+import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
+from gateway.images import Upload
 from gateway.providers.sandbox_optics import Canvas
 
 Colour = tuple[int, int, int]
+Size = tuple[int, int]
 
 # What Pillow's radial gradient holds where its circle touches the square's edges; the corners go on to 255.
 RIM = 180
+
+_OPAQUE = 255
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 _COARSE = 2
 _SKY = 32
@@ -57,6 +64,52 @@ def backdrop(canvas: Canvas, rng: Random, colours: Palette, detail: int) -> Imag
     if rng.random() < 0.55:  # noqa: PLR2004
         _hills(image, canvas, rng, colours, detail)
     return image
+
+
+class Unreadable(Exception):
+    """A given picture cannot be decoded."""
+
+
+class OpaqueMask(Exception):
+    """A mask marks by transparency, and this one has none."""
+
+
+def fitted(images: Sequence[Upload], size: Size) -> Image.Image:
+    """Return given pictures as one of that size with transparency, several side by side."""
+    whole = Image.new("RGBA", size)
+    edges = [round(size[0] * index / len(images)) for index in range(len(images) + 1)]
+    for upload, left, right in zip(images, edges[:-1], edges[1:], strict=True):
+        strip = (max(1, right - left), size[1])
+        whole.paste(ImageOps.fit(_decoded(upload, strip), strip, Image.Resampling.BICUBIC), (left, 0))
+    return whole
+
+
+def marked(mask: Upload, size: Size) -> Image.Image:
+    """Return how much of each pixel is to stay, from what is transparent in a mask."""
+    alpha = _decoded(mask, size).getchannel("A")
+    if alpha.getextrema() == (_OPAQUE, _OPAQUE):
+        raise OpaqueMask
+    return ImageOps.fit(alpha, size, Image.Resampling.BILINEAR)
+
+
+def dimmed(given: Image.Image, canvas: Canvas) -> Image.Image:
+    """Return given pictures as a backdrop: on black, out of focus, and dark enough for light to show."""
+    image = Image.new("RGB", given.size)
+    image.paste(given, mask=given.getchannel("A"))
+    image = image.resize(canvas.part(_COARSE), Image.Resampling.BOX)
+    image = image.filter(ImageFilter.GaussianBlur(canvas.unit / _COARSE / 90))
+    return image.resize(canvas.size, Image.Resampling.BILINEAR).point([round(v * 0.55) for v in range(256)] * 3)
+
+
+def _decoded(upload: Upload, size: Size) -> Image.Image:
+    """Return a picture with transparency; JPEGs are decoded no larger than needed."""
+    content = upload.content
+    try:
+        with Image.open(io.BytesIO(content.at(0, content.size)), formats=_FORMATS) as picture:
+            picture.draft("RGB", size)
+            return picture.convert("RGBA")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Unreadable from None
 
 
 def _tuned(text: str, turn: float, *, vivid: bool) -> Colour:

@@ -9,7 +9,7 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from gateway.providers.sandbox_backdrop import RIM, Palette, backdrop, palette
+from gateway.providers.sandbox_backdrop import RIM, Palette, backdrop, dimmed, palette
 from gateway.providers.sandbox_optics import Canvas, Point, Scene, scene
 
 _COARSE = 2
@@ -37,13 +37,84 @@ def painted(
 
     `compression` is the quality of JPEG and WebP, `detail` grows with the quality asked for, 1 to 4.
     """
+    image = _painting(prompt, seed=seed, size=size, transparent=transparent, vivid=vivid, detail=detail)
+    return _file(_luminous(image) if transparent else image, output_format, compression)
+
+
+def edited(
+    prompt: str,
+    given: Image.Image,
+    kept: Image.Image | None,
+    *,
+    seed: int,
+    size: tuple[int, int],
+    output_format: str = "png",
+    compression: int = 100,
+    transparent: bool = False,
+    vivid: bool = True,
+    detail: int = 2,
+) -> bytes:
+    """Return a picture file with the painting over a given picture; the same arguments give the same bytes.
+
+    `kept` says how much of each pixel stays as it was.
+    """
+    image = _painting(prompt, seed=seed, size=size, transparent=transparent, vivid=vivid, detail=detail, given=given)
+    whole = given
+    if transparent:
+        image = _luminous(image, given.getchannel("A"))
+    else:
+        whole = Image.new("RGB", size)
+        whole.paste(given, mask=given.getchannel("A"))
+    return _file(image if kept is None else Image.composite(whole, image, kept), output_format, compression)
+
+
+def varied(prompt: str, given: Image.Image, *, seed: int, output_format: str = "png", compression: int = 100) -> bytes:
+    """Return a picture file with a given picture in other colours; the same arguments give the same bytes."""
+    rng = _chance(prompt, seed)
+    alpha = given.getchannel("A")
+    hue, saturation, value = given.convert("RGB").convert("HSV").split()
+    turn = round(256 * rng.uniform(0.12, 0.88))
+    vividness, light = rng.uniform(0.7, 1.3), rng.uniform(0.75, 1.25)
+    image = Image.merge(
+        "HSV",
+        (
+            hue.point([(v + turn) % 256 for v in range(256)]),
+            saturation.point([min(255, round(v * vividness)) for v in range(256)]),
+            value.point([round(255 * (v / 255) ** light) for v in range(256)]),
+        ),
+    ).convert("RGB")
+    if alpha.getextrema() != (255, 255):
+        if output_format == "jpeg":
+            image = Image.composite(image, Image.new("RGB", image.size, (255, 255, 255)), alpha)
+        else:
+            image.putalpha(alpha)
+    return _file(ImageOps.mirror(image) if rng.random() < 0.5 else image, output_format, compression)  # noqa: PLR2004
+
+
+def _chance(prompt: str, seed: int) -> Random:
     digest = hashlib.sha256(f"{seed}\n{prompt}".encode(errors="surrogatepass")).digest()
-    rng = Random(digest)  # noqa: S311 - the picture follows from its prompt; there is nothing to guess
+    return Random(digest)  # noqa: S311 - the picture follows from its prompt; there is nothing to guess
+
+
+def _painting(
+    prompt: str,
+    *,
+    seed: int,
+    size: tuple[int, int],
+    transparent: bool,
+    vivid: bool,
+    detail: int,
+    given: Image.Image | None = None,
+) -> Image.Image:
+    rng = _chance(prompt, seed)
     times = 2 if min(size) < _SMALL else 1
     canvas = Canvas(size[0] * times, size[1] * times)
     colours = palette(rng, vivid=vivid)
     stage = scene(rng, 24 + 12 * detail)
-    image = Image.new("RGB", canvas.size) if transparent else backdrop(canvas, rng, colours, detail)
+    if given is not None:
+        image = dimmed(given, canvas)
+    else:
+        image = Image.new("RGB", canvas.size) if transparent else backdrop(canvas, rng, colours, detail)
     image = _glass(image, canvas, stage, colours)
     light = _light(canvas, stage, vivid=vivid)
     image = ImageChops.screen(image, _bloom(light, canvas))
@@ -54,7 +125,7 @@ def painted(
     if not transparent:
         image = _grained(image, rng)
     _caption(image, Canvas(*size), prompt)
-    return _file(_luminous(image) if transparent else image, output_format, compression)
+    return image
 
 
 def _glass(image: Image.Image, canvas: Canvas, stage: Scene, colours: Palette) -> Image.Image:
@@ -170,10 +241,12 @@ def _caption(image: Image.Image, canvas: Canvas, prompt: str) -> None:
     image.paste((255, 255, 255), place, mask)
 
 
-def _luminous(image: Image.Image) -> Image.Image:
-    """Light on nothing: a pixel is as opaque as it is bright."""
+def _luminous(image: Image.Image, solid: Image.Image | None = None) -> Image.Image:
+    """Light on nothing: a pixel is as opaque as it is bright, or as what is behind it."""
     red, green, blue = image.split()
     alpha = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    if solid is not None:
+        alpha = ImageChops.lighter(alpha, solid)
     return Image.merge("RGBa", (red, green, blue, alpha)).convert("RGBA")
 
 

@@ -3,5 +3,6 @@
 from gateway.target.fan_out import FanOut
 from gateway.target.leaf import ImageTarget, Outside
 from gateway.target.prepare import Prepared
+from gateway.target.tokens import Tokens
 
-__all__ = ["FanOut", "ImageTarget", "Outside", "Prepared"]
+__all__ = ["FanOut", "ImageTarget", "Outside", "Prepared", "Tokens"]

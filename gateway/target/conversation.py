@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from gateway.delivery.masks import NoTransparency
+from gateway.dialect.encode import Bent
 from gateway.images import ImageRequest
 from gateway.target.bodies import body_of
+from gateway.target.prepare import too_strict
 from gateway.wire import Draw, Minted, Minting, Outcome, Outgoing, Paint, Received, Send, Target, Wait, joined
 from strategies import Cause, Failure, Try
 
@@ -57,6 +59,8 @@ class Conversation:
             except StopIteration as done:
                 outcome: Outcome = done.value
                 return outcome
+            except Bent as bent:
+                return too_strict(request.model or self._wire.provider, str(bent))
             match step:
                 case Send():
                     given = await self._ask(step)
@@ -115,10 +119,11 @@ class Conversation:
 
     async def _mint(self, minting: Minting) -> Minted | Failure:
         # Signing in is no attempt at a picture: what becomes of it costs nothing.
-        attempt, given = Try(target=self._attempt.target, started=self._attempt.started), None
+        attempt = Try(target=self._attempt.target, started=self._attempt.started)
+        given: Any = None
         while True:
             try:
-                step = minting.send(given)  # type: ignore[arg-type] - the first is `None`, as generators want it
+                step = minting.send(given)
             except StopIteration as done:
                 minted: Minted | Failure = done.value
                 return minted

@@ -1,12 +1,15 @@
 """n means n: several calls where one makes fewer pictures than were asked for, merged in order."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 
 from gateway.images import Adaptation, ImageReply, ImageRequest, Part, Picture
 from gateway.target.leaf import ImageTarget
 from gateway.wire import Outcome
-from strategies import Cause, Context, Failure, Node, Success
+from strategies import Cause, Context, Failure, Retry, Success
+
+_log = logging.getLogger("gateway.target")
 
 _AT_ONCE = 4
 # The same answer would come to every other call: none of them is made.
@@ -20,7 +23,7 @@ class FanOut:
     Each share is tried, retried and counted like a request of its own, so what is there is never painted again.
     """
 
-    inner: Node[ImageRequest, ImageReply]
+    inner: Retry[ImageRequest, ImageReply]
     target: ImageTarget
 
     async def __call__(self, request: ImageRequest, context: Context, /) -> Outcome:
@@ -70,6 +73,9 @@ class _Run:
 
     def merged(self) -> Outcome:
         outcomes = [self._outcomes[first] for first in sorted(self._outcomes)]
+        for failure in outcomes:
+            if isinstance(failure, Failure):
+                _log.warning("a share of the pictures failed: %s", failure.message)
         replies = [outcome.reply for outcome in outcomes if isinstance(outcome, Success)]
         if not replies:
             failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.catalogue import BUILT_IN, Catalogue
@@ -29,6 +29,8 @@ class Outside:
     catalogue: Catalogue = BUILT_IN
     delivery: Delivery = field(default_factory=Delivery)
     tokens: Tokens = field(default_factory=Tokens)
+    trusts: Callable[[str], bool] = field(default=lambda _authority: False)
+    """Whether an operator trusts a host, written with its port, although it may be private."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

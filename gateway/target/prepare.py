@@ -6,6 +6,7 @@ from typing import Any
 from gateway.catalogue import Catalogue, ModelRow, fit, inexpressible, refusal
 from gateway.config.shaping import shape
 from gateway.config.spec import TargetSpec
+from gateway.dialect.encode import Unbending
 from gateway.errors import GatewayError
 from gateway.images import Adaptation, ImageRequest
 from strategies import Cause, Failure
@@ -50,35 +51,43 @@ def prepare(
             return problem
         params, adaptations = fit(row, params, named=named)
         if adaptations and spec.adapt == "strict":
-            return _too_strict(row.id, adaptations)
+            return too_strict(row.id, "; ".join(map(str, adaptations)))
         n_max = row.n_max
-    asked, count = params.get("n"), 1
+    asked = params.get("n")
     wanted = asked if type(asked) is int else 1
-    if type(asked) is int and n_max is not None and asked > n_max:
+    count = 1
+    if n_max is not None and wanted > n_max:
         if named and not spec.fan_out and request.part is None:
-            return Failure(
-                cause=Cause.UNSUPPORTED,
-                message=f"{params.get('model') or spec.provider} makes {n_max} at once, not {asked}: ask for fewer,"
-                " or set `fan_out: true` on the target",
-                reached=False,
-                param="n",
-            )
-        count = -(-asked // n_max)
-        params["n"] = n_max
-    if request.part is not None:
-        _take_part(params, request)
+            return _too_many(str(params.get("model") or spec.provider), n_max, wanted)
+        count, params["n"] = -(-wanted // n_max), n_max
+    _settle(params, request)
+    if spec.adapt == "strict":
+        params = Unbending(params)
     kept = () if spec.adapt == "lenient" else adaptations
     return Prepared(replace(request, params=params), row, kept, wanted, count)
 
 
-def _take_part(params: dict[str, Any], request: ImageRequest) -> None:
-    """Ask for some of the pictures only, with seeds of their own."""
+def _settle(params: dict[str, Any], request: ImageRequest) -> None:
+    """Ask for one share of the pictures only, where they are shared out, and for events only where they can be used."""
     part = request.part
-    assert part is not None  # the caller looked  # noqa: S101
+    if part is None:
+        if request.params.get("stream") is not True:
+            params.pop("stream", None)  # whether events can be passed on is for the caller to say
+        return
     params["n"] = part.count
+    params.pop("stream", None)
     seed = params.get("seed")
     if type(seed) is int and part.first:
         params["seed"] = seed + part.first
+
+
+def _too_many(model: str, n_max: int, wanted: int) -> Failure:
+    return Failure(
+        cause=Cause.UNSUPPORTED,
+        message=f"{model} makes {n_max} at once, not {wanted}: ask for fewer, or set `fan_out: true` on the target",
+        reached=False,
+        param="n",
+    )
 
 
 def _leave_out_orders(params: dict[str, Any], spec: TargetSpec) -> None:
@@ -87,8 +96,8 @@ def _leave_out_orders(params: dict[str, Any], spec: TargetSpec) -> None:
         params.pop("sandbox", None)
 
 
-def _too_strict(model: str, adaptations: tuple[Adaptation, ...]) -> Failure:
-    changes = "; ".join(map(str, adaptations))
+def too_strict(model: str, changes: str) -> Failure:
+    """Return the failure of a request that would have to be changed for a target that allows no changes."""
     return Failure(
         cause=Cause.UNSUPPORTED,
         message=f"{model} cannot take the request as it is ({changes}) and the target says `adapt: strict`",

@@ -1,4 +1,4 @@
-"""Tokens that providers want instead of the target's own credential: minted once, kept until shortly before they end."""
+"""Tokens that providers want in place of the target's credential: minted once, kept until shortly before they end."""
 
 import asyncio
 import hashlib

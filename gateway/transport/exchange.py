@@ -7,7 +7,8 @@ environment and silent repeats must not happen here, and what keeps them off cos
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import cast
 
 import aiohttp
@@ -16,10 +17,13 @@ from aiohttp.http import HttpProcessingError
 from aiohttp.streams import StreamReader
 from yarl import URL
 
+from gateway.images import Room
 from gateway.transport.addresses import guarded_socket
+from gateway.transport.budget import UNCOUNTED
 from gateway.transport.causes import failure_of_exception
+from gateway.transport.events import TooLarge, error_in, events_in
 from gateway.transport.origin import Origin, origin_of
-from gateway.wire import Received
+from gateway.wire import Received, StreamBroken
 from strategies import Cause, Failure, Try
 
 _CONNECT_SECONDS = 5.0
@@ -32,6 +36,11 @@ _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
 _UNSAFE = re.compile(r"[\r\n\0]")
 _INTERIM = range(100, 200)
 _SWITCHING = 101
+_OK = 200
+_EVENT_STREAM = "text/event-stream"
+_PATIENCE_BETWEEN_EVENTS = 12
+"""Times as long as between parts of one answer: a picture is painted between two events."""
+_SMALL_BYTES = 1 << 16
 _MOST_SPOILT = 64
 """Kept connections in a row that may turn out to be unfit for another request."""
 
@@ -66,22 +75,29 @@ class Transport:
         body: bytes | None,
         attempt: Try,
         trusted: bool,
+        streams: bool = False,
+        room: Room | None = None,
     ) -> Received | Failure:
-        """Send one request and read its whole answer; what goes wrong on the way is a failure with a cause."""
+        """Send one request and read its whole answer; what goes wrong on the way is a failure with a cause.
+
+        Where it `streams`, an answer of server-sent events is handed over as soon as the first has come. A large body
+        waits for `room` before it is read.
+        """
         try:
             origin = origin_of(url.origin())
-            head = _head(method, url, origin, headers, 0 if body is None else len(body))
+            head = _head(method, url, origin, headers, body)
             connection = await self._connect(origin, trusted=trusted)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exception:
             return failure_of_exception(exception, sent=False)
         received: Received | Failure | None = None
         try:
-            received = await self._converse(connection, head if body is None else head + body, attempt)
+            received = await self._converse(connection, _pieces(head, body), attempt, streams=streams, room=room)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exception:
             received = failure_of_exception(exception, sent=attempt.sent)
         finally:
             if isinstance(received, Received):
-                connection.release()
+                if received.events is None:  # else the connection is the events', until they end
+                    connection.release()
             else:
                 connection.close()  # cancelled or failed: whatever still comes belongs to nobody
         return received
@@ -97,13 +113,16 @@ class Transport:
             connection.close()
         raise aiohttp.ClientConnectionError("the provider speaks before it is asked")
 
-    async def _converse(self, connection: Connection, request: bytes, attempt: Try) -> Received | Failure:
+    async def _converse(
+        self, connection: Connection, pieces: tuple[bytes, ...], attempt: Try, *, streams: bool, room: Room | None
+    ) -> Received | Failure:
         protocol = connection.protocol
         if protocol is None or protocol.transport is None:
             raise aiohttp.ServerDisconnectedError
         protocol.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=_BUFFER_BYTES)
         attempt.sent = True
-        protocol.transport.write(request)
+        for piece in pieces:
+            protocol.transport.write(piece)
         message, payload = await protocol.read()
         while message.code in _INTERIM:
             if message.code == _SWITCHING:  # no HTTP follows
@@ -117,15 +136,67 @@ class Transport:
         declared = message.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self._max_response_bytes:
             return self._too_large()
-        body = await self._read(payload)
+        if streams and message.code == _OK and message.headers.get("content-type", "").startswith(_EVENT_STREAM):
+            return await self._stream(connection, payload, Received(message.code, message.headers, b"", at))
+        body = await self._read(payload, int(declared) if declared.isdigit() else None, room)
         return body if isinstance(body, Failure) else Received(message.code, message.headers, body, at)
 
-    async def _read(self, payload: StreamReader) -> bytes | Failure:
+    async def _stream(self, connection: Connection, payload: StreamReader, head: Received) -> Received | Failure:
+        """Return the events, once the first has come and is no error."""
+        coming = self._events(connection, payload)
+        try:
+            first = await anext(coming, None)
+        except StreamBroken as broken:
+            return broken.failure
+        if first is None:
+            return _incomplete("the provider's events ended before the first", None)
+        error = error_in(first)
+        if error is not None:
+            await coming.aclose()
+            return replace(head, body=error)
+
+        async def events() -> AsyncGenerator[bytes, None]:
+            try:
+                yield first
+                async for event in coming:
+                    yield event
+            finally:
+                await coming.aclose()
+
+        return replace(head, events=events())
+
+    async def _events(self, connection: Connection, payload: StreamReader) -> AsyncGenerator[bytes, None]:
+        coming = events_in(payload, largest=self._max_response_bytes)
+        whole = False
+        try:
+            while True:
+                async with asyncio.timeout(_STALL_SECONDS * _PATIENCE_BETWEEN_EVENTS):
+                    event = await anext(coming, None)
+                if event is None:
+                    break
+                yield event
+            whole = True
+        except TimeoutError:
+            raise StreamBroken(_incomplete("the provider's events stood still", None)) from None
+        except TooLarge:
+            raise StreamBroken(self._too_large()) from None
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as exception:
+            raise StreamBroken(failure_of_exception(exception, sent=True)) from None
+        finally:
+            if whole:
+                connection.release()
+            else:
+                connection.close()
+
+    async def _read(self, payload: StreamReader, declared: int | None, room: Room | None) -> bytes | Failure:
+        if room is not None and declared is not None and declared > UNCOUNTED:
+            await room.take(declared)
+            room = None
         if payload.is_eof() and payload.exception() is None:
             whole = payload.read_nowait()
             return whole if len(whole) <= self._max_response_bytes else self._too_large()
         chunks: list[bytes] = []
-        size = 0
+        size, counted = 0, None
         time_of = asyncio.get_running_loop().time
         stall = asyncio.timeout(_STALL_SECONDS)
         try:
@@ -136,11 +207,18 @@ class Transport:
                     size += len(chunk)
                     if size > self._max_response_bytes:
                         return self._too_large()
+                    if room is not None and size > UNCOUNTED:
+                        # Nobody knows how much will come: the most there may be, until the rest is known.
+                        await room.take(self._max_response_bytes)
+                        counted, room = room, None
                     stall.reschedule(time_of() + _STALL_SECONDS)
         except TimeoutError:
             if not stall.expired():
                 raise
             return _incomplete(f"the provider's answer stood still for {_STALL_SECONDS:.0f} s", None)
+        finally:
+            if counted is not None:
+                counted.give(self._max_response_bytes - size)
         return b"".join(chunks)
 
     def _too_large(self) -> Failure:
@@ -150,18 +228,26 @@ class Transport:
         )
 
 
-def _head(method: str, url: URL, origin: Origin, headers: Mapping[str, str], length: int) -> bytes:
+def _pieces(head: bytes, body: bytes | None) -> tuple[bytes, ...]:
+    if body is None:
+        return (head,)
+    # A small body leaves in the same packet as its head; a large one is not copied for that.
+    return (head + body,) if len(body) < _SMALL_BYTES else (head, body)
+
+
+def _head(method: str, url: URL, origin: Origin, headers: Mapping[str, str], body: bytes | None) -> bytes:
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
     for line in lines:
         if _UNSAFE.search(line, 0, len(line) - 2):
             raise ValueError(f"the header {line.partition(':')[0]!r} holds a line break")
     text = "".join(lines)
-    return b"%b %b%b%baccept: application/json\r\naccept-encoding: identity\r\ncontent-length: %d\r\n\r\n" % (
+    return b"%b %b%b%b%b%baccept-encoding: identity\r\n\r\n" % (
         method.encode(),
         url.raw_path_qs.encode(),
         origin.request_line_end,
         text.encode("latin-1"),
-        length,
+        b"" if "accept" in headers else b"accept: application/json\r\n",
+        b"" if body is None and method == "GET" else b"content-length: %d\r\n" % len(body or b""),
     )
 
 

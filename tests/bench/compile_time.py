@@ -15,7 +15,7 @@ from gateway.config.parse import parse
 from gateway.config.snapshot import Snapshot
 from gateway.config.spec import TargetSpec
 from gateway.providers import PROVIDERS
-from gateway.target import ImageTarget
+from gateway.target import ImageTarget, Outside
 from gateway.transport import Transport
 
 TARGETS = 32
@@ -36,7 +36,7 @@ def connect() -> Subject:
     transport = Transport(max_response_bytes=0, trust_loopback=False)
 
     def make_leaf(spec: TargetSpec, checks: bool) -> ImageTarget:
-        return ImageTarget(spec, PROVIDERS[spec.provider], transport, checks)
+        return ImageTarget(spec, PROVIDERS[spec.provider], Outside(transport=transport), checks)
 
     chooser = Chooser(Snapshot(), default_config=None, trusted_hosts=(), make_leaf=make_leaf)
     headers = {"x-portkey-config": orjson.dumps(wide_config()).decode()}

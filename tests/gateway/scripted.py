@@ -17,7 +17,7 @@ from gateway.config.parse import parse
 from gateway.config.snapshot import Snapshot
 from gateway.images import ImageRequest
 from gateway.providers import PROVIDERS
-from gateway.target import ImageTarget
+from gateway.target import ImageTarget, Outside
 from gateway.wire import Received
 from strategies import Context, Failure, Journey
 from tests.gateway.delivery.pictures import painted
@@ -65,6 +65,13 @@ class Sent:
     trusted: bool
 
 
+def _content(body):
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body
+
+
 @dataclass(eq=False)
 class ScriptedTransport:
     """Answers by script instead of a network; after the last turn it fails the test."""
@@ -72,8 +79,8 @@ class ScriptedTransport:
     script: list[Received | Failure | BaseException] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
 
-    async def exchange(self, method, url, *, headers, body, attempt, trusted):
-        content = None if body is None else json.loads(body)
+    async def exchange(self, method, url, *, headers, body, attempt, trusted, streams=False, room=None):
+        content = None if body is None else _content(body)
         self.sent.append(Sent(method, str(url), {k.lower(): v for k, v in headers.items()}, content, trusted))
         assert self.script, f"one request too many: {method} {url}"
         turn = self.script.pop(0)
@@ -91,14 +98,14 @@ class Scene:
     chooser: Chooser
 
     def leaf(self, spec, checks):
-        return ImageTarget(spec, PROVIDERS[spec.provider], self.transport, checks)
+        return ImageTarget(spec, PROVIDERS[spec.provider], Outside(transport=self.transport), checks)
 
 
 def scene(*script, configs=None, gateway=GATEWAY, default_config=None, trusted_hosts=()):
     transport = ScriptedTransport(list(script))
 
     def leaf(spec, checks):
-        return ImageTarget(spec, PROVIDERS[spec.provider], transport, checks)
+        return ImageTarget(spec, PROVIDERS[spec.provider], Outside(transport=transport), checks)
 
     file = read_gateway_file(Document(data=gateway, file="gateway.yaml"))
     specs = {id_: spec_of({"id": id_, **data}, file.virtual_keys) for id_, data in (configs or {}).items()}
@@ -116,7 +123,7 @@ def route_of(data, transport=None, virtual_keys=None):
     transport = transport or ScriptedTransport()
     return compile_config(
         spec_of(data, virtual_keys),
-        lambda spec, checks: ImageTarget(spec, PROVIDERS[spec.provider], transport, checks),
+        lambda spec, checks: ImageTarget(spec, PROVIDERS[spec.provider], Outside(transport=transport), checks),
     )
 
 

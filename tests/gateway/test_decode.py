@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.errors import GatewayError
-from gateway.http.decode import flag_of, headers_of, metadata_of, params_of, seconds_allowed, trace_id_of
+from gateway.http.decode import flag_of, headers_of, metadata_of, json_object, seconds_allowed, trace_id_of
 
 JSON = {"content-type": "application/json"}
 
@@ -21,20 +21,20 @@ def test_of_a_repeated_header_the_first_counts():
     ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", " application/json "],
 )
 def test_json_is_read_however_it_is_announced(kind):
-    assert params_of(b'{"prompt": "an otter"}', {"content-type": kind}) == {"prompt": "an otter"}
+    assert json_object(b'{"prompt": "an otter"}', {"content-type": kind}) == {"prompt": "an otter"}
 
 
 def test_json_is_read_without_a_content_type():
-    assert params_of(b'{"prompt": "an otter"}', {}) == {"prompt": "an otter"}
+    assert json_object(b'{"prompt": "an otter"}', {}) == {"prompt": "an otter"}
 
 
 def test_null_means_the_default():
     body = b'{"prompt": "an otter", "n": null, "size": null, "model": null, "nested": {"a": null}}'
-    assert params_of(body, JSON) == {"prompt": "an otter", "nested": {"a": None}}
+    assert json_object(body, JSON) == {"prompt": "an otter", "nested": {"a": None}}
 
 
 def test_unknown_keys_travel():
-    assert params_of(b'{"prompt": "p", "whatever": [1, {"a": 2.5}]}', JSON)["whatever"] == [1, {"a": 2.5}]
+    assert json_object(b'{"prompt": "p", "whatever": [1, {"a": 2.5}]}', JSON)["whatever"] == [1, {"a": 2.5}]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_unknown_keys_travel():
     ids=["empty", "cut", "list", "text", "null", "number", "NaN", "infinite", "not UTF-8", "too deep"],
 )
 def test_what_is_no_json_object_is_refused(body):
-    told = refused(params_of, body, JSON)
+    told = refused(json_object, body, JSON)
     assert (told.status, told.code) == (400, "invalid_json")
     assert "\n" not in told.message
     assert len(told.message) < 300
@@ -64,7 +64,7 @@ def test_what_is_no_json_object_is_refused(body):
     "kind", ["multipart/form-data; boundary=x", "text/plain", "", "application/x-www-form-urlencoded"]
 )
 def test_another_kind_of_body_is_refused_with_what_to_send(kind):
-    told = refused(params_of, b"{}", {"content-type": kind})
+    told = refused(json_object, b"{}", {"content-type": kind})
     assert (told.status, told.code) == (415, "unsupported_encoding")
     assert "application/json" in told.message
 

@@ -182,7 +182,7 @@ def replay(cassette):
                 given = step.draw
             case Paint(work):
                 assert isinstance(work, functools.partial)
-                assert step == Step(paint=Painting(*work.args, how=_listed(work.keywords)))
+                assert step == Step(paint=Painting(*work.args, how=_shown(work.keywords)))
                 given = f"painting {len(paintings) + 1}".encode()
                 paintings.append(given)
     with pytest.raises(StopIteration) as end:
@@ -208,11 +208,11 @@ def sent(asked, adapter, target, custom_host):
 
 def _shown(value):
     """Return JSON in which pictures of the request are a few words."""
+    if isinstance(value, Upload):
+        return f"{value.format} {value.width}x{value.height} {value.content.at(0, 99).decode()}"
     if isinstance(value, Embedded):
-        picture = value.upload
         mask = "" if value.mask is None else f" {value.mask}" + (" binary" if value.binary else "")
-        name = picture.content.at(0, 99).decode()
-        return f"<{value.form} {picture.format} {picture.width}x{picture.height} {name}{mask}>"
+        return f"<{value.form} {_shown(value.upload)}{mask}>"
     if isinstance(value, dict):
         return {name: _shown(item) for name, item in value.items()}
     return [_shown(item) for item in value] if isinstance(value, list | tuple) else value
@@ -256,10 +256,6 @@ def _body(answer: Answer) -> bytes:
     if answer.base64 is not None:
         return base64.b64decode(answer.base64)
     return msgspec.json.encode(answer.json) if answer.body is None else answer.body.encode()
-
-
-def _listed(how):
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in how.items()}
 
 
 def _files():

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from gateway.images import ImageRequest
-from gateway.providers.sandbox import SANDBOX
+from gateway.providers import PROVIDERS
 from gateway.providers.sandbox_painter import painted
 from gateway.wire import Paint, Target
 from strategies import Success
@@ -90,7 +90,7 @@ def test_any_whole_number_is_a_seed(seed):
 
 
 def test_the_flow_has_its_pictures_painted_each_with_its_own_seed():
-    flow = SANDBOX.flow(
+    flow = PROVIDERS["sandbox"].flow(
         ImageRequest(params={"prompt": "an otter", "n": 2, "size": "64x64"}), Target(provider="sandbox")
     )
     outcome = _driven(flow)

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.catalogue import all_rows, find, price, price_range
+from gateway.catalogue import BUILT_IN, price, price_range
+
+find, all_rows = BUILT_IN.find, BUILT_IN.all_rows
 
 
 def _price(model, params=None, delivered=1, usage=None, provider="openai"):

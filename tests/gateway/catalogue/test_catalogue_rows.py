@@ -10,8 +10,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from gateway.catalogue import CANONICAL, all_rows, find, provider_of, row_of
+from gateway.catalogue import BUILT_IN, CANONICAL, row_of
 from gateway.catalogue.sizes import SizeList, SizeRule
+
+find, all_rows, provider_of = BUILT_IN.find, BUILT_IN.all_rows, BUILT_IN.provider_of
 
 _CATALOGUE = files("schemas").joinpath("catalogue")
 _FILES = sorted(file.name for file in _CATALOGUE.iterdir() if file.name.endswith(".yaml"))
@@ -109,7 +111,7 @@ def test_a_bare_model_name_leads_to_the_provider_that_coined_it():
 def test_a_row_takes_over_what_it_does_not_say_itself_but_never_another_models_end():
     mini = find("openai", "gpt-image-1-mini")
     assert mini is not None
-    assert mini.sizes == SizeList(("auto", "1024x1024", "1536x1024", "1024x1536"), auto=True)
+    assert mini.sizes == SizeList(("auto", "1024x1024", "1536x1024", "1024x1536"))
     assert "input_fidelity" not in mini.takes
     assert mini.choices["output_format"] == ("png", "jpeg", "webp")
     current = find("openai", "gpt-image-2")

@@ -2,11 +2,14 @@
 
 import pytest
 
-from gateway.catalogue import find, refusal
+from gateway.catalogue import BUILT_IN, refusal
+from gateway.images import ImageRequest
+
+find = BUILT_IN.find
 
 
 def _refused(model, provider="openai", **params):
-    return refusal(find(provider, model), {"prompt": "an otter", "model": model, **params})
+    return refusal(find(provider, model), ImageRequest(params={"prompt": "an otter", "model": model, **params}))
 
 
 @pytest.mark.parametrize(
@@ -92,4 +95,4 @@ def test_the_sandbox_makes_bytes_and_no_links():
 @pytest.mark.parametrize("name", ["prompt", "n", "size", "quality", "response_format", "stream", "output_format"])
 def test_odd_values_that_a_config_put_there_break_nothing(name, value):
     for model in ("dall-e-3", "gpt-image-1", "gpt-image-2"):
-        refusal(find("openai", model), {"prompt": "an otter", name: value})
+        refusal(find("openai", model), ImageRequest(params={"prompt": "an otter", name: value}))

@@ -1,0 +1,141 @@
+"""From what a provider answered to what the caller gets: looked at, in the form asked for, priced, and owned up to."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.catalogue import price
+from gateway.delivery import NotKept
+from gateway.delivery.verify import Fault, Seen, canonical_base64, look, mismatches
+from gateway.images import Adaptation, ImageReply, Picture
+from gateway.target.conversation import Conversation
+from gateway.target.prepare import Prepared
+from gateway.wire import Outcome, Received
+from strategies import Cause, Failure, Success
+
+_log = logging.getLogger("gateway.target")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """One picture in its final form, and what was seen of it."""
+
+    picture: Picture
+    seen: Seen
+    short: tuple[Adaptation, ...] = ()
+    """What could not be given as it was asked for."""
+
+
+async def handed_over(reply: ImageReply, prepared: Prepared, conversation: Conversation, wanted: Any) -> Outcome:  # noqa: ANN401 - as the caller wrote it
+    """Return the pictures that are whole, in the form that is wanted; none of them whole is a failure."""
+    target = conversation.target
+    spec, params = target.spec, prepared.request.params
+    adaptations = (*prepared.adaptations, *reply.adaptations)
+    if reply.adaptations and spec.adapt == "strict":
+        changes = "; ".join(map(str, reply.adaptations))
+        return _too_late(changes)
+    reply = replace(reply, provider=spec.provider, model=params.get("model"))
+    if reply.events is not None:
+        return Success(replace(reply, adaptations=_told(adaptations, spec.adapt)))
+    if wanted is None and conversation.request.params.get("stream") is True:
+        wanted = "b64_json"  # what an event holds
+    made = await _ready(reply, conversation, wanted)
+    good = [each for each in made if isinstance(each, _Ready)]
+    faults = [each for each in made if isinstance(each, Failure)]
+    if not good:
+        return faults[0]
+    for fault in faults:
+        _log.warning("a picture of several was left out: %s", fault.message)
+    for each in good:
+        adaptations += mismatches(params.get("size"), params.get("output_format"), each.seen) + each.short
+    asked = params.get("n") or 1
+    if type(asked) is int and len(good) < asked:
+        adaptations += (Adaptation("n", str(asked), str(len(good))),)
+    pictures = tuple(each.picture for each in good)
+    return Success(
+        replace(
+            reply,
+            pictures=pictures,
+            canonical=reply.canonical if pictures == reply.pictures else None,
+            adaptations=_told(adaptations, spec.adapt),
+            cost_usd=_cost(reply, prepared, good),
+        )
+    )
+
+
+async def _ready(reply: ImageReply, conversation: Conversation, wanted: Any) -> list[_Ready | Failure]:  # noqa: ANN401
+    spec = conversation.target.spec
+    if wanted not in ("url", "b64_json") and not spec.persist:
+        return [_looked_at(picture, conversation) for picture in reply.pictures]
+    works = [_formed(picture, conversation, wanted) for picture in reply.pictures]
+    if len(works) == 1:
+        return [await works[0]]
+    return list(await asyncio.gather(*works))
+
+
+def _looked_at(picture: Picture, conversation: Conversation) -> _Ready | Failure:
+    spec = conversation.target.spec
+    if not spec.verify:
+        return _Ready(picture, Seen())
+    seen = look(picture)
+    if isinstance(seen, Fault):
+        return Failure(cause=Cause.EMPTY, message=f"{spec.provider} sent {seen.message}")
+    return _Ready(picture, seen)
+
+
+async def _formed(picture: Picture, conversation: Conversation, wanted: Any) -> _Ready | Failure:  # noqa: ANN401
+    """Return one picture in the form that is wanted: fetched, or kept and linked to."""
+    spec = conversation.target.spec
+    if picture.url is not None and (wanted == "b64_json" or spec.persist):
+        checked = look(picture)
+        if isinstance(checked, Fault):
+            return Failure(cause=Cause.EMPTY, message=f"{spec.provider} sent {checked.message}")
+        received = await conversation.fetch(picture.url)
+        if not isinstance(received, Received):
+            return received
+        picture = Picture(data=received.body, revised_prompt=picture.revised_prompt)
+    if picture.url is not None or (wanted == "b64_json" and not spec.persist):
+        return _looked_at(picture, conversation)
+    seen = look(picture)
+    if isinstance(seen, Fault):
+        return Failure(cause=Cause.EMPTY, message=f"{spec.provider} sent {seen.message}")
+    return await _linked(picture, seen, conversation, wanted)
+
+
+async def _linked(picture: Picture, seen: Seen, conversation: Conversation, wanted: Any) -> _Ready:  # noqa: ANN401
+    spec, request = conversation.target.spec, conversation.request
+    plain = canonical_base64(picture)
+    try:
+        link = await conversation.target.outside.delivery.link(
+            plain, seen.format or "png", seconds=spec.url_ttl, headers=request.headers
+        )
+    except NotKept:
+        # It is painted and paid for: better in the other form than not at all.
+        return _Ready(picture, seen, (Adaptation("response_format", "url", "b64_json"),))
+    if wanted == "b64_json":
+        return _Ready(replace(picture, url=link), seen)
+    return _Ready(Picture(url=link, revised_prompt=picture.revised_prompt), seen)
+
+
+def _cost(reply: ImageReply, prepared: Prepared, good: list[_Ready]) -> float | None:
+    if reply.cost_usd is not None or prepared.row is None:
+        return reply.cost_usd
+    params = {**prepared.request.params, **reply.about}
+    prices = prepared.row.prices
+    seen = good[0].seen
+    if prices is not None and prices.megapixel is not None and seen.width is not None:
+        params["size"] = f"{seen.width}x{seen.height}"
+    return price(prepared.row, params, len(good), reply.about.get("usage"))
+
+
+def _told(adaptations: tuple[Adaptation, ...], adapt: str) -> tuple[Adaptation, ...]:
+    return () if adapt == "lenient" else tuple(dict.fromkeys(adaptations))
+
+
+def _too_late(changes: str) -> Failure:
+    return Failure(
+        cause=Cause.UNSUPPORTED,
+        message=f"the provider cannot be asked for this as it is ({changes}) and the target says `adapt: strict`",
+        may_be_billed=True,
+    )

@@ -1,0 +1,62 @@
+"""Server-sent events as they come from a provider: whole ones, handed on one by one."""
+
+from collections.abc import AsyncIterator
+
+import orjson
+from aiohttp.streams import StreamReader
+
+_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_DATA = b"data:"
+_DONE = b"[DONE]"
+
+
+class TooLarge(Exception):
+    """One event is larger than an answer may be."""
+
+
+async def events_in(payload: StreamReader, *, largest: int) -> AsyncIterator[bytes]:
+    """Yield each event with the empty line that ends it; comments and keep-alives between them are left out."""
+    waiting = bytearray()
+    searched = 0
+    while not payload.at_eof():
+        chunk, _ = await payload.readchunk()
+        waiting += chunk
+        while (end := _end_in(waiting, searched)) is not None:
+            event = bytes(waiting[:end])
+            del waiting[:end]
+            searched = 0
+            if data_of(event) is not None:
+                yield event
+        searched = max(len(waiting) - 3, 0)
+        if len(waiting) > largest:
+            raise TooLarge
+    if data_of(bytes(waiting)) is not None:  # an end without its empty line
+        yield bytes(waiting) + b"\n\n"
+
+
+def data_of(event: bytes) -> bytes | None:
+    """Return what an event carries, or `None` where it carries nothing."""
+    lines = [line[len(_DATA) :].strip() for line in event.splitlines() if line.startswith(_DATA)]
+    return b"\n".join(lines) if lines else None
+
+
+def error_in(event: bytes) -> bytes | None:
+    """Return the error that an event is, as the body of an answer, or `None`."""
+    data = data_of(event)
+    if data is None or data == _DONE or b'"error"' not in data[:4096]:
+        return None
+    try:
+        decoded = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    match decoded:
+        case {"error": dict() | str() as error} if error:
+            return orjson.dumps({"error": error})
+        case {"type": "error", **rest}:
+            return orjson.dumps({"error": rest})
+    return None
+
+
+def _end_in(text: bytearray, start: int) -> int | None:
+    found = [(place + len(end)) for end in _ENDS if (place := text.find(end, start)) >= 0]
+    return min(found, default=None)
