@@ -46,7 +46,7 @@ class Settings:
     )
     public_url: str = _setting("", "Base of the links that are given out, such as https://img.example.")
     picture_store: str = _setting(
-        "", "Where pictures are kept: a folder, or a bucket such as s3://pictures/prefix. [default: in --data]"
+        "", "Where pictures are kept: a folder, or a bucket such as s3://pictures/prefix.  [default: in --data]"
     )
     picture_store_bytes: int = _setting(10 << 30, "Most bytes that a folder of pictures may take.", low=1 << 20)
     picture_keep_seconds: float = _setting(

@@ -39,6 +39,8 @@ class Send:
     data: Embedded | bytes | None = None
     streams: bool = False
     """Whether the answer may come as server-sent events."""
+    free: bool = False
+    """Whether nothing is bought by it, as by an upload."""
 
 
 @dataclass(frozen=True, slots=True)

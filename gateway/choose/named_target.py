@@ -145,10 +145,11 @@ def _no_route(model: str | None, catalogue: Catalogue) -> GatewayError:
     names = sorted(_SLUGS) if slash else known
     unknown = "" if model is None else f"The model {printable(model)!r} leads to no provider"
     guess = unknown and unknown + did_you_mean(prefix, names)
+    offer = "" if guess.endswith("?") else f" Providers: {', '.join(sorted(PROVIDERS))}."
     return GatewayError(
         f"{guess} Nothing says where this request should go: send x-portkey-config (an id or JSON), x-portkey-provider "
         "with its key in Authorization, or x-portkey-virtual-key; or name the provider in the model, as in "
-        f"openai/gpt-image-2. Providers: {', '.join(sorted(PROVIDERS))}.".strip(),
+        f"openai/gpt-image-2.{offer}".strip(),
         code="no_route",
         param="model",
     )

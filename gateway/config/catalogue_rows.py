@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.catalogue import BUILT_IN, Catalogue, UnknownRow, row_of
+from gateway.catalogue import BUILT_IN, Catalogue, ModelRow, UnknownRow, row_of
 from gateway.config.not_yet import ALIASES, advice_for_provider
 from gateway.config.provider_fields import FIELDS
 from gateway.config.reading import FAULTY, Path, Reading
@@ -31,10 +31,19 @@ def own_catalogue(written: list[Any], reading: Reading) -> Catalogue:
         if _is_sound(row, path, reading):
             same = BUILT_IN.find(provider, row["id"])
             try:
-                rows.append(row_of(provider, row if same is None or "like" in row else {"like": same.id, **row}))
+                rows.append(row_of(provider, row if same is None or "like" in row else _changed(same, row)))
             except UnknownRow as unknown:
                 reading.report((*path, "like"), f"{unknown}.")
     return Catalogue(rows)
+
+
+def _changed(same: ModelRow, row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a row says, over what the built-in row of that name says."""
+    kept: dict[str, Any] = {"like": same.id}
+    if same.id == row["id"]:
+        kept["aliases"] = same.aliases
+        kept["retires"] = None if same.retires is None else same.retires.isoformat()
+    return {**kept, **row}
 
 
 def _is_sound(row: dict[str, Any], path: Path, reading: Reading) -> bool:

@@ -9,7 +9,7 @@ from gateway import settings
 from gateway.catalogue import BUILT_IN, Catalogue
 from gateway.config.catalogue_rows import own_catalogue
 from gateway.config.document import Document
-from gateway.config.not_yet import advice_for_provider
+from gateway.config.not_yet import ALIASES, advice_for_provider
 from gateway.config.provider_fields import FIELDS
 from gateway.config.reading import FAULTY, Path, Reading, given
 from gateway.config.shape import Check, check_array, check_free, check_string, refuse
@@ -188,12 +188,13 @@ def _api_keys(written: list[Any], reading: Reading) -> tuple[ApiKey, ...]:
             reading.report((*path, "name"), f"`{printable(name)}` is already the name of entry {names[name] + 1}.")
         if secret is not None and secrets.setdefault(secret, index) != index:
             reading.report((*path, "key"), f"This is already the key of entry {secrets[secret] + 1}.")
+        providers = _all(given(allow, "providers"), (*path, "allow", "providers"), reading, _of_provider)
         keys.append(
             ApiKey(
                 name=name or "",
                 key=Secret(secret or ""),
                 default_config=given(row, "default_config"),
-                allow_providers=_all(given(allow, "providers"), (*path, "allow", "providers"), reading, _of_provider),
+                allow_providers=providers and tuple(ALIASES.get(slug, slug) for slug in providers),
                 allow_models=_all(given(allow, "models"), (*path, "allow", "models"), reading),
             )
         )
@@ -201,7 +202,7 @@ def _api_keys(written: list[Any], reading: Reading) -> tuple[ApiKey, ...]:
 
 
 def _of_provider(slug: str) -> str | None:
-    return None if slug in FIELDS else advice_for_provider(slug, list(FIELDS))
+    return None if slug in FIELDS or slug in ALIASES else advice_for_provider(slug, list(FIELDS))
 
 
 def _all(

@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from gateway.dialect.errors import OPENAI_CODES, Codes, failure_from, failure_within
+from gateway.dialect.words import identifier
 from gateway.images import Adaptation, ImageReply, Picture
 from gateway.wire import Outcome, Received
 from strategies import Cause, Failure, Success
@@ -182,7 +183,7 @@ def _other_items(images: msgspec.Raw) -> list[dict[str, msgspec.Raw]] | None:
 def _was_filtered(item: _Item, codes: Codes) -> bool:
     """Whether an item says that a filter took its picture out: xAI's word, Ark's error in its place, Azure's notes."""
     error = _value(item.get("error"))
-    if isinstance(error, dict) and error.get("code") in codes.policy:
+    if isinstance(error, dict) and identifier(error.get("code")) in codes.policy:
         return True
     return _value(item.get("respect_moderation")) is False or any(
         isinstance(result, dict) and result.get("filtered") is True

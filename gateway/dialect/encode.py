@@ -61,6 +61,8 @@ class Bent(Exception):
         super().__init__("; ".join(map(str, changes)))
 
 
+_LEFT_TO_PROVIDER = "auto"
+
 # What the target, the flow or the delivery sees to, unless a row says otherwise.
 _ELSEWHERE = frozenset({"model", "n", "response_format", "stream", "partial_images", "image", "mask"})
 _CANONICAL = frozenset(
@@ -93,6 +95,8 @@ def encode(fields: Sequence[Field], params: Mapping[str, Any], *, others: str | 
                     changes.append(Adaptation(name, plain(value), given.told or plain(given.value)))
                     given = given.value
                 _put(body, row.to or name, given)
+        elif name in _CANONICAL and value == _LEFT_TO_PROVIDER:
+            continue
         elif name in _CANONICAL or (others is None and name not in _ELSEWHERE):
             changes.append(Adaptation(name, plain(value), "dropped"))
         elif name not in _ELSEWHERE:

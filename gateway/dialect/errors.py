@@ -81,8 +81,11 @@ def failure_inside(received: Received, body: Any, provider: str, codes: Codes = 
 
 def failure_of_job(provider: str, said: Said, codes: Codes = OPENAI_CODES) -> Failure:
     """Return the failure of a job that was taken on and then failed."""
-    received = Received(status=500, headers={}, body=b"")
-    return replace(failure_saying(said, received, provider, codes), status=None)
+    received = Received(status=500, headers={}, body=b"")  # a job that failed is the provider's failure
+    failure = failure_saying(said, received, provider, codes)
+    if failure.cause is Cause.AUTH:
+        failure = replace(failure, message=_refused_account(provider, failure.provider_code or "the job failed"))
+    return replace(failure, status=None)
 
 
 def failure_saying(said: Said, received: Received, provider: str, codes: Codes = OPENAI_CODES) -> Failure:
@@ -162,12 +165,15 @@ def _of_account(failure: Failure, received: Received, provider: str, code: str |
     return replace(
         failure,
         cause=Cause.AUTH,
-        message=f"the gateway's credential for {provider} was refused ({said}):"
-        " check the key and the account behind it",
+        message=_refused_account(provider, said),
         param=None,
         provider_code=code,
         retry_after=None,
     )
+
+
+def _refused_account(provider: str, said: str) -> str:
+    return f"the gateway's credential for {provider} was refused ({said}): check the key and the account behind it"
 
 
 def _decisive(codes: Codes) -> tuple[frozenset[str], ...]:

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.dialect.answers import unreadable
 from gateway.dialect.errors import Said, failure_from, failure_of_job
 from gateway.dialect.fal_models import CODES, understood
+from gateway.dialect.many_models import is_link
 from gateway.dialect.polling import lost, poll
 from gateway.dialect.words import identifier
 from gateway.images import ImageReply
@@ -23,7 +24,7 @@ Places = tuple[str, str]
 def named_places(answer: Any) -> Places | None:  # noqa: ANN401 - the JSON boundary
     """Return the places that an answer to a submission names: they cannot be derived from the model."""
     match answer:
-        case {"status_url": str(status), "response_url": str(response)}:
+        case {"status_url": str(status), "response_url": str(response)} if is_link(status) and is_link(response):
             return status, response
     return None
 

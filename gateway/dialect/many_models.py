@@ -66,6 +66,11 @@ def is_name(model: str) -> bool:
     return len(model) <= _LONGEST_NAME and _NAME.fullmatch(model) is not None
 
 
+def is_link(address: str) -> bool:
+    """Whether an address that an answer names is a whole one: anything else would be read as a path of the target's."""
+    return address.startswith(("https://", "http://"))
+
+
 def unnamed(request: ImageRequest, target: Target, example: str) -> Failure:
     """Return the failure of a request whose model is missing, or no name of the provider's."""
     said = f"{target.provider} has no model of such a name" if request.model else f"{target.provider} needs a model"

@@ -9,10 +9,10 @@ from gateway.dialect.address import key_if_any, nowhere
 from gateway.dialect.answers import adapted, reply_of, unreadable
 from gateway.dialect.comfy_plan import Plan, planned
 from gateway.dialect.errors import Said, failure_from, failure_of_job, failure_saying, said_in
-from gateway.dialect.polling import lost, poll
+from gateway.dialect.polling import poll
 from gateway.images import Embedded, ImageReply, ImageRequest, Picture
 from gateway.wire import Adapter, Draw, Flow, FormField, Outcome, ProviderFields, Received, Send, Target, draw, send
-from strategies import Failure, Success
+from strategies import Cause, Failure, Success
 
 _SUCCESS = range(200, 300)
 _DRAWN_SEEDS = 1 << 48
@@ -56,7 +56,7 @@ def _seed(plan: Plan) -> Generator[Draw, float, int]:
 def _uploaded(picture: Embedded, target: Target) -> Generator[Send, Received, str | Failure]:
     """Put a picture where workflows can load it; return its name there."""
     form = (FormField("image", picture), FormField("subfolder", _FOLDER))
-    received = yield from send(Send("POST", "/upload/image", form=form))
+    received = yield from send(Send("POST", "/upload/image", form=form, free=True))
     if received.status not in _SUCCESS:
         return failure_from(received, target.provider)
     match received.json():
@@ -94,14 +94,16 @@ def _made(job: str, target: Target) -> Flow:
     if isinstance(outcome, Failure):
         return outcome
     pictures: list[Picture] = []
-    failure: Failure | None = None
+    status = None
     for there in outcome.reply.pictures:
         received = yield from send(Send("GET", there.url or ""))
-        if received.status not in _SUCCESS:
-            failure = lost(failure_from(received, target.provider))
-        elif received.body:
+        if received.status in _SUCCESS and received.body:
             pictures.append(Picture(data=received.body))
-    return failure if failure is not None and not pictures else reply_of(pictures, target.provider)
+        else:
+            status = received.status
+    if status is None or pictures:
+        return reply_of(pictures, target.provider)
+    return Failure(cause=Cause.INCOMPLETE, message=f"{target.provider} answered {status} when asked for its picture")
 
 
 def _understood(received: Received, job: str, provider: str) -> Outcome | None:

@@ -18,6 +18,9 @@ from strategies import Cause, Failure
 
 _SUCCESS = range(200, 300)
 _LOADING = 503
+_UNLISTED = frozenset({401, 403, 404})
+"""What the hub answers about models that are not public: it is asked without a credential."""
+_DAY = 86_400.0
 _OWN = "hf-inference"
 _MODELS = "https://huggingface.co/api/models"
 _BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
@@ -36,8 +39,14 @@ _CHANGING = (Field("prompt", "parameters.prompt"), *_COMMON)
 
 
 def _flow(request: ImageRequest, target: Target) -> Flow:
-    """A model is its name on the hub; a colon and a partner's name behind it say who is to run it."""
+    """A model is its name on the hub, and `:partner` behind it says who is to run it.
+
+    `partner:` before a name says that it is the partner's own, which the hub need not be asked for.
+    """
     model, _, partner = (request.model or "").partition(":")
+    if model in PARTNERS and is_name(partner.replace(":", "/")):
+        refused = cannot(request, target) if request.operation == "vary" else None
+        return refused or (yield from PARTNERS[model](partner, request, target))
     if not is_name(model):
         return unnamed(request, target, "black-forest-labs/FLUX.1-schnell")
     if partner in ("", _OWN):
@@ -91,13 +100,17 @@ def _refused(received: Received, provider: str) -> Failure:
     match received.json():
         case {"estimated_time": int() | float() as seconds} if received.status == _LOADING and seconds >= 0:
             # A model that is being loaded says when it will be there.
-            return replace(failure, cause=Cause.RATE_LIMITED, retry_after=failure.retry_after or float(seconds))
+            return replace(
+                failure, cause=Cause.RATE_LIMITED, retry_after=failure.retry_after or min(float(seconds), _DAY)
+            )
     return failure
 
 
 def _name_at(partner: str, model: str, target: Target) -> Generator[Send, Any, str | Failure]:
     """Ask the hub, which lists them publicly, what a partner calls a model."""
     listed = yield from send(Send("GET", f"{_MODELS}/{model}?expand=inferenceProviderMapping"))
+    if listed.status in _UNLISTED:
+        return unsupported(f"{target.provider} lists no public model {model}: partners are found by its name", "model")
     if listed.status not in _SUCCESS:
         return replace(failure_from(listed, target.provider), may_be_billed=False)
     match listed.json():

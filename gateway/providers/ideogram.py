@@ -144,7 +144,8 @@ def _newer(model: str) -> _Route:
 
 
 def _shape(params: Mapping[str, Any]) -> Field:
-    return _BY_PIXELS if params.get("size") in _RESOLUTIONS else _BY_RATIO
+    size = params.get("size")
+    return _BY_PIXELS if isinstance(size, str) and size in _RESOLUTIONS else _BY_RATIO
 
 
 def _unfit(route: _Route, request: ImageRequest, target: Target) -> Failure | None:

@@ -57,7 +57,7 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
     combines = len(images) > 1 or (bool(images) and request.model in _COMBINES_ONLY)
     if len(images) > _MOST_COMBINED:
         return unsupported(f"{target.provider} combines {_MOST_COMBINED} pictures at most", "image")
-    encoded = encode(_fields(request), request.params)
+    encoded = encode(_fields(request, combines=combines), request.params)
     body = encoded.body
     if combines:
         body["subject_image_list"] = [{"subject_image": Embedded(upload=upload)} for upload in images]
@@ -79,21 +79,29 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
     return adapted(outcome, encoded.adaptations)
 
 
-def _fields(request: ImageRequest) -> tuple[Field, ...]:
+def _fields(request: ImageRequest, *, combines: bool) -> tuple[Field, ...]:
     # A given picture and a negative prompt exclude each other.
     negative = Field("negative_prompt", turn=(lambda _value: DROPPED) if request.images else None)
-    return (Field("model", "model_name"), Field("prompt"), Field("n"), negative, _size(request.params.get("size")))
+    size = _size(request.params.get("size"), combines=combines)
+    return (Field("model", "model_name"), Field("prompt"), Field("n"), negative, size)
 
 
-def _size(size: Any) -> Field:  # noqa: ANN401 - as the caller wrote it
+def _size(size: Any, *, combines: bool) -> Field:  # noqa: ANN401 - as the caller wrote it
     shape = ratio(_RATIOS)
     tier = tier_of(size)
+    large = (area_of(size) or 0) > _MOST_PIXELS_OF_1K
+    if combines:  # there is one grade only
+        return Field("size", "aspect_ratio", lambda value: _reported(shape(value)) if large else shape(value))
     if tier is not None:
         grades = {tier_of("1k"): "1k", tier_of("2k"): "2k"}
         return Field("size", "resolution", lambda _value: grades.get(tier, DROPPED))
-    if (area_of(size) or 0) <= _MOST_PIXELS_OF_1K:
+    if not large:
         return Field("size", "aspect_ratio", shape)
     return Field("size", ("aspect_ratio", "resolution"), lambda value: _large(shape(value)))
+
+
+def _reported(shape: Any) -> Any:  # noqa: ANN401 - a ratio, sent as it is or adapted, or nothing
+    return Adapted(shape) if isinstance(shape, str) else shape
 
 
 def _large(shape: Any) -> Any:  # noqa: ANN401 - a ratio, sent as it is or adapted

@@ -1,7 +1,9 @@
 """Leonardo: hand in what is to be worked on, submit a generation to the route its model has, and ask after it."""
 
+import math
 import re
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,13 +12,13 @@ from gateway.dialect.address import at, key_in
 from gateway.dialect.answers import adapted, picture_of, reply_of, unreadable
 from gateway.dialect.encode import Encoded, Field, edges, encode, one_of
 from gateway.dialect.errors import Said, failure_from, failure_inside, failure_of_job
-from gateway.dialect.many_models import is_name
+from gateway.dialect.many_models import is_link, is_name
 from gateway.dialect.openai_body import text_of
 from gateway.dialect.polling import poll
 from gateway.dialect.unable import cannot, no_mask, unsupported
 from gateway.images import Embedded, ImageRequest, Upload
 from gateway.wire import Adapter, Flow, FormField, Outcome, Received, Send, Target, send
-from strategies import Failure
+from strategies import Cause, Failure
 
 _SUCCESS = range(200, 300)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -128,21 +130,27 @@ def _too_many(request: ImageRequest) -> Failure | None:
 def _handed_in(upload: Upload, target: Target) -> Generator[Send, Any, str | Failure]:
     """Upload a picture to the place that Leonardo signs for it, and return the picture's id."""
     extension = "jpg" if upload.format == "jpeg" else upload.format
-    place = yield from send(Send("POST", "/init-image", json={"extension": extension}))
+    place = yield from send(Send("POST", "/init-image", json={"extension": extension}, free=True))
     if place.status not in _SUCCESS:
-        return failure_from(place, target.provider)
+        return replace(failure_from(place, target.provider), may_be_billed=False)
+    fields = None
     match place.json():
-        case {"uploadInitImage": {"id": str(name), "url": str(address), "fields": signed}}:
+        case {"uploadInitImage": {"id": str(name), "url": str(address), "fields": signed}} if is_link(address):
             fields = _signed_fields(signed)
-        case _:
-            return unreadable(place, target.provider)
     if fields is None:
-        return unreadable(place, target.provider)
+        return replace(unreadable(place, target.provider), may_be_billed=False)
     parts = [FormField(key, text_of(value)) for key, value in fields.items()]
     # The store reads nothing that comes after the file.
     parts.append(FormField("file", Embedded(upload=upload, form="bytes")))
-    stored = yield from send(Send("POST", address, form=tuple(parts)))
-    return name if stored.status in _SUCCESS else failure_from(stored, target.provider)
+    stored = yield from send(Send("POST", address, form=tuple(parts), free=True))
+    if stored.status in _SUCCESS:
+        return name
+    # The store judges the form that Leonardo signed, not the caller's request, nor a key.
+    return Failure(
+        cause=Cause.PROVIDER_ERROR,
+        message=f"the store that {target.provider} named for the picture answered {stored.status}",
+        may_be_billed=False,
+    )
 
 
 def _signed_fields(signed: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - the JSON boundary
@@ -176,9 +184,10 @@ def _dollars(job: Mapping[str, Any]) -> float | None:
     match job.get("cost"):
         case {"amount": str() | int() | float() as amount, "unit": "DOLLARS"}:
             try:
-                return float(amount)
+                dollars = float(amount)
             except ValueError:
                 return None
+            return dollars if math.isfinite(dollars) and dollars >= 0 else None
     return None
 
 

@@ -1,13 +1,14 @@
 """Replicate: create a prediction of a model, a version or a deployment, and ask until it has ended."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from gateway.dialect.address import at, key_in
 from gateway.dialect.answers import adapted, unreadable
 from gateway.dialect.encode import encode
 from gateway.dialect.errors import failure_from
-from gateway.dialect.many_models import family, is_name, pictures, unnamed
+from gateway.dialect.many_models import family, is_link, is_name, pictures, unnamed
 from gateway.dialect.polling import poll
 from gateway.dialect.predictions import FAMILIES, creation, understood
 from gateway.dialect.unable import cannot
@@ -56,7 +57,7 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
 
 def _address(created: Received) -> str | None:
     match created.json():
-        case {"urls": {"get": str(address)}}:
+        case {"urls": {"get": str(address)}} if is_link(address):
             return address
         case {"id": str(name)} if is_name(name):
             return f"/predictions/{name}"
@@ -84,14 +85,14 @@ def _is_small(picture: Embedded) -> bool:
 
 def _upload(picture: Embedded, target: Target) -> Generator[Send, Any, str | Failure]:
     content = Embedded(upload=picture.upload, form="bytes", mask=picture.mask)
-    received = yield from send(Send("POST", "/files", form=(FormField("content", content),)))
+    received = yield from send(Send("POST", "/files", form=(FormField("content", content),), free=True))
     if received.status not in _SUCCESS:
-        return failure_from(received, target.provider)
+        return replace(failure_from(received, target.provider), may_be_billed=False)
     match received.json():
         case {"urls": {"get": str(address)}}:
             return address
         case _:
-            return unreadable(received, target.provider)
+            return replace(unreadable(received, target.provider), may_be_billed=False)
 
 
 ADAPTERS = (

@@ -73,7 +73,7 @@ class _Order:
 
     def picture(self, index: int) -> Callable[[], bytes]:
         """Return the work of making one of the pictures; each has a seed of its own."""
-        form = {
+        form: dict[str, Any] = {
             "seed": self.seed + index,
             "size": self.size,
             "output_format": self.output_format,
@@ -81,7 +81,7 @@ class _Order:
         }
         if self.operation == "vary":
             return partial(_varied, self.prompt, **form, image=self.images[0])
-        how = {**form, "transparent": self.transparent, "vivid": self.vivid, "detail": self.detail}
+        how: dict[str, Any] = {**form, "transparent": self.transparent, "vivid": self.vivid, "detail": self.detail}
         if self.operation == "generate":
             return partial(_painted, self.prompt, **how)
         return partial(_edited, self.prompt, **how, images=self.images, mask=self.mask)
@@ -250,30 +250,30 @@ def _number(params: Mapping[str, Any], key: str, most: float) -> float | None:
 
 
 def _painted(prompt: str, **how: Any) -> bytes:  # noqa: ANN401 - handed on as it is
-    from gateway.providers.sandbox_painter import painted  # noqa: PLC0415 - Pillow waits for the first picture
+    from gateway.painter.painter import painted  # noqa: PLC0415 - Pillow waits for the first picture
 
     return painted(prompt, **how)
 
 
-def _edited(prompt: str, *, images: tuple[Upload, ...], mask: Upload | None, **how: Any) -> bytes:  # noqa: ANN401
-    from gateway.providers.sandbox_backdrop import OpaqueMask, Unreadable, fitted, marked  # noqa: PLC0415
-    from gateway.providers.sandbox_painter import edited  # noqa: PLC0415
+def _edited(prompt: str, *, size: tuple[int, int], **how: Any) -> bytes:  # noqa: ANN401
+    from gateway.painter.backdrop import OpaqueMask, Unreadable, fitted, marked  # noqa: PLC0415
+    from gateway.painter.painter import edited  # noqa: PLC0415
 
+    images, mask = how.pop("images"), how.pop("mask")
     try:
-        given = fitted(images, how["size"])
-        return edited(prompt, given, None if mask is None else marked(mask, how["size"]), **how)
+        return edited(prompt, fitted(images, size), None if mask is None else marked(mask, size), **how)
     except Unreadable:
         return _UNREADABLE
     except OpaqueMask:
         return _OPAQUE_MASK
 
 
-def _varied(prompt: str, *, image: Upload, **how: Any) -> bytes:  # noqa: ANN401 - handed on as it is
-    from gateway.providers.sandbox_backdrop import Unreadable, fitted  # noqa: PLC0415
-    from gateway.providers.sandbox_painter import varied  # noqa: PLC0415
+def _varied(prompt: str, *, size: tuple[int, int], image: Upload, **how: Any) -> bytes:  # noqa: ANN401
+    from gateway.painter.backdrop import Unreadable, fitted  # noqa: PLC0415
+    from gateway.painter.painter import varied  # noqa: PLC0415
 
     try:
-        return varied(prompt, fitted((image,), how["size"]), **{k: how[k] for k in how if k != "size"})
+        return varied(prompt, fitted((image,), size), **how)
     except Unreadable:
         return _UNREADABLE
 

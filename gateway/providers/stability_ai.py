@@ -21,7 +21,7 @@ from gateway.dialect.stable_diffusion import (
 )
 from gateway.dialect.unable import unsupported
 from gateway.images import Embedded, ImageRequest
-from gateway.providers.stability_ai_routes import SENDABLE, route_of
+from gateway.dialect.stability_routes import SENDABLE, route_of
 from gateway.wire import Adapter, Flow, FormField, Outcome, ProviderFields, Received, Send, Target, send
 from strategies import Cause, Failure
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.target.leaf import ImageTarget
 
 _SUCCESS = range(200, 300)
-_UNAUTHORIZED = 401
+_UNAUTHORIZED = frozenset({401, 403})
 _QUESTIONS_AGAIN = 3
 _PAUSE_SECONDS = 1.0
 _LOST = frozenset({Cause.UNREACHABLE, Cause.INCOMPLETE})
@@ -98,8 +98,9 @@ class Conversation:
                 received = await self._exchange(step, self._wire)
         if isinstance(received, Failure):
             return replace(received, may_be_billed=True) if self._accepted else received
-        self._accepted = self._accepted or received.status in _SUCCESS
-        if received.status == _UNAUTHORIZED and self.target.adapter.mint is not None:
+        if received.status in _SUCCESS and step.method != "GET" and not step.free:
+            self._accepted = True
+        if received.status in _UNAUTHORIZED and self.target.adapter.mint is not None:
             self.target.outside.tokens.drop(self.target.wire_for(self.request))
         return received
 
@@ -175,6 +176,12 @@ def _address(target: "ImageTarget", path: str) -> tuple[URL, bool, bool] | Failu
     spec = target.spec
     chosen = spec.custom_host is None or spec.custom_host_trusted
     if not path.startswith(("https://", "http://")):
+        if path[:1] not in ("", "/", "?"):  # behind the base URL it would change the host's name
+            return Failure(
+                cause=Cause.INCOMPLETE,
+                code="upstream_bad_response",
+                message=f"{spec.provider} sent a link that is no http address",
+            )
         return _url(joined(target.base_url, path)), chosen, True
     url = _url(path)
     if _origin(path) == _origin(target.base_url):

@@ -1,10 +1,13 @@
 """gateway.yaml: settings, virtual keys, callers."""
 
+from dataclasses import replace
+
 import pytest
 from jsonschema import Draft202012Validator
 
 import schemas
 from gateway import settings
+from gateway.catalogue import BUILT_IN
 from gateway.config.gateway_file import GatewayFile, read_gateway_file
 from gateway.config.load import load
 from gateway.config.trusted_hosts import fault_of_pattern, host_matcher
@@ -73,7 +76,34 @@ def test_the_default_config_may_stand_under_server_like_any_setting():
 @pytest.mark.parametrize(
     ("text", "path", "sentence"),
     [
-        pytest.param("catalogue: []", "$.catalogue", "has no effect in this version yet", id="a catalogue"),
+        pytest.param("catalogue: {}", "$.catalogue", "must be a list", id="a catalogue as an object"),
+        pytest.param("catalogue: [a]", "$.catalogue[0]", "must be an object", id="a row as text"),
+        pytest.param("catalogue: [{id: a}]", "$.catalogue[0].provider", "Name a `provider`", id="a row of nobody"),
+        pytest.param(
+            "catalogue: [{provider: opnai, id: a}]",
+            "$.catalogue[0].provider",
+            "did you mean `openai`?",
+            id="a row of a mistyped provider",
+        ),
+        pytest.param("catalogue: [{provider: openai}]", "$.catalogue[0]", "the provider knows", id="a row without an id"),
+        pytest.param(
+            "catalogue: [{provider: openai, id: a, prise: {image: 1}}]",
+            "$.catalogue[0]",
+            "the keys of a row are provider, id",
+            id="a mistyped key of a row",
+        ),
+        pytest.param(
+            "catalogue: [{provider: openai, id: a, n_max: none}]",
+            "$.catalogue[0].n_max",
+            "cannot be `none`",
+            id="a row with a word for a number",
+        ),
+        pytest.param(
+            "catalogue: [{provider: openai, id: a, like: dall-e-4}]",
+            "$.catalogue[0].like",
+            "no row is called 'dall-e-4'",
+            id="a row like one that there is not",
+        ),
         pytest.param("virtual_key: {}", "$.virtual_key", "did you mean `virtual_keys`?", id="a mistyped key"),
         pytest.param("zzz: 1", "$.zzz", "the keys here are `server`", id="a key like no other"),
         pytest.param("default_config: 3", "$.default_config", "the id of a config", id="a number for an id"),
@@ -166,9 +196,53 @@ def test_all_problems_are_told_at_once():
     assert {problem.line for problem in problems(text)} == {1, 2, 3, 4}
 
 
-def test_settings_of_a_later_version_are_told_apart_from_mistyped_ones():
-    (problem,) = problems("server: {public_url: https://img.example}")
-    assert "no effect in this version yet" in problem.message
+def test_a_provider_may_be_allowed_by_another_name():
+    text = f"api_keys: [{{name: a, key: {KEY}, allow: {{providers: [stability, openai]}}}}]"
+    assert read(text).api_keys[0].allow_providers == ("stability-ai", "openai")
+
+
+def test_what_pictures_and_links_need_may_stand_under_server():
+    text = "server: {public_url: https://img.example, data: /srv/beamsplitter, url_secret: not-real, byte_budget: 2097152}"
+    assert read(text).server["public_url"] == "https://img.example"
+
+
+# --- catalogue rows of the operator
+
+
+def test_a_row_of_a_built_in_model_says_only_what_is_different():
+    row = read("catalogue: [{provider: openai, id: dall-e-3, n_max: 4}]").catalogue.find("openai", "dall-e-3")
+    built_in = BUILT_IN.find("openai", "dall-e-3")
+    assert row == replace(built_in, n_max=4)
+
+
+def test_a_row_may_be_like_another_and_stand_for_a_new_model():
+    catalogue = read(
+        "catalogue: [{provider: openai-compatible, id: my-flux, like: openai/dall-e-3, n_max: 8, price: {image: 0.002}}]"
+    ).catalogue
+    row, model = catalogue.find("openai-compatible", "my-flux"), BUILT_IN.find("openai", "dall-e-3")
+    assert (row.provider, row.n_max, row.sizes, row.retires) == ("openai-compatible", 8, model.sizes, None)
+    assert catalogue.provider_of("my-flux") == "openai-compatible"
+    assert row in catalogue.all_rows()
+    assert BUILT_IN.find("openai-compatible", "my-flux") is None
+
+
+def test_a_row_may_name_its_provider_otherwise():
+    catalogue = read("catalogue: [{provider: stability, id: brand-new, sizes: {ratios: ['16:9']}}]").catalogue
+    assert catalogue.find("stability-ai", "brand-new").sizes.accepts("16:9")
+
+
+def test_without_rows_of_its_own_a_file_has_the_built_in_ones():
+    assert read("catalogue: []").catalogue is BUILT_IN
+    assert read("{}").catalogue is BUILT_IN
+
+
+def test_all_problems_of_all_rows_are_told_at_once():
+    text = "catalogue:\n  - {provider: opnai, id: a}\n  - {provider: openai, id: b, n_max: none}\n  - {id: c}\n"
+    assert [(problem.path, problem.line) for problem in problems(text)] == [
+        ("$.catalogue[0].provider", 2),
+        ("$.catalogue[1].n_max", 3),
+        ("$.catalogue[2].provider", 4),
+    ]
 
 
 def test_the_file_cannot_say_where_it_is_found():

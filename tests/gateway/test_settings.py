@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from gateway.settings import NAMES, PREFIX, InvalidSetting, Settings, read
+from gateway.settings import NAMES, PREFIX, InvalidSetting, Settings, read, shown
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def test_every_setting_has_three_spellings(name):
     default = getattr(Settings(), name)
     given = {
         str: "error" if name == "log_level" else "text",
-        int: 2048 if name.startswith("max") else 7,
-        float: 7.5,
+        int: 1 << 21 if "bytes" in name or name == "byte_budget" else 7,
+        float: 77.5,
         bool: True,
         tuple: ("a", "b"),
     }[type(default)]
@@ -42,7 +42,8 @@ def test_every_setting_has_three_spellings(name):
 
 @pytest.mark.parametrize("setting", dataclasses.fields(Settings), ids=lambda setting: setting.name)
 def test_every_setting_says_what_it_is(setting):
-    assert setting.metadata["help"].endswith(".")
+    sentence, _, _ = setting.metadata["help"].partition("  [default: ")
+    assert sentence.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,27 @@ def test_bounds_are_included():
     assert read({"port": "65535", "workers": "64", "max_json_bytes": "1024"}, {}, {}) == Settings(
         port=65535, workers=64, max_json_bytes=1024
     )
+
+
+def test_what_is_secret_is_not_shown():
+    secrets = [setting.name for setting in dataclasses.fields(Settings) if setting.metadata["secret"]]
+    assert secrets == ["url_secret"]
+    told = shown(Settings(url_secret="not-real", port=1))
+    assert (told["url_secret"], told["port"]) == ("***", 1)
+    assert set(told) == set(NAMES)
+    assert shown(Settings())["url_secret"] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("byte_budget", 1024, "a number of at least 1048576, got 1024"),
+        ("picture_store_bytes", 0, "a number of at least 1048576, got 0"),
+        ("picture_keep_seconds", 59, "a number from 60 to 31536000, got 59"),
+        ("max_upload_bytes", (1 << 30) + 1, "a number from 1024 to 1073741824, got 1073741825"),
+    ],
+)
+def test_room_for_pictures_has_its_bounds(name, value, expected):
+    with pytest.raises(InvalidSetting) as caught:
+        read({}, {}, {name: value})
+    assert str(caught.value) == f"server.{name} in gateway.yaml: expected {expected}"

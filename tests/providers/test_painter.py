@@ -9,7 +9,7 @@ from PIL import Image
 
 from gateway.images import ImageRequest
 from gateway.providers import PROVIDERS
-from gateway.providers.sandbox_painter import painted
+from gateway.painter.painter import painted
 from gateway.wire import Paint, Target
 from strategies import Success
 

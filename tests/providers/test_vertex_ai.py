@@ -118,7 +118,7 @@ def test_a_token_is_trusted_for_as_long_as_it_is_good(document, lifetime, second
 
 
 def test_a_minted_token_is_what_is_sent(document):
-    held = target(document, access_token="minted-not-real")
+    held = target(document, access_token="minted-not-real")  # noqa: S106 - it says that it is none
     assert VERTEX.authorize(held) == {"Authorization": "Bearer minted-not-real"}
 
 

@@ -18,6 +18,9 @@ def test_a_prompt_alone_is_enough():
         {"n": 128},
         {"size": "auto"},
         {"size": "1024x1024"},
+        {"size": "16:9"},
+        {"size": "2K"},
+        {"stream": True, "partial_images": 2},
         {"quality": "whatever", "style": "anything", "user": "u-1"},
         {"response_format": "b64_json"},
         {"output_compression": 0, "partial_images": 3, "seed": -7, "watermark": False, "stream": False},
@@ -48,6 +51,9 @@ def test_what_makes_sense_for_some_model_passes(params):
         ({"size": 1024}, "size"),
         ({"size": ["1024x1024"]}, "size"),
         ({"size": ""}, "size"),
+        ({"size": "16:"}, "size"),
+        ({"size": "0:9"}, "size"),
+        ({"size": "10K"}, "size"),
         ({"quality": 5}, "quality"),
         ({"quality": ["hd"]}, "quality"),
         ({"style": ""}, "style"),
@@ -87,10 +93,9 @@ def test_a_size_nearly_right_is_refused_with_the_right_one(size):
     assert "write 1024x1024," in malformed({"prompt": "an otter", "size": size}).message
 
 
-def test_streaming_is_refused_as_not_available():
-    error = malformed({"prompt": "an otter", "stream": True})
-    assert (error.status, error.code, error.param) == (422, "unsupported", "stream")
-    assert "send stream: false" in error.message
+def test_only_a_picture_may_say_it_all():
+    assert malformed({"image": ["…"]}, needs_prompt=False) is None
+    assert malformed({"image": ["…"], "prompt": ""}, needs_prompt=False).code == "invalid_prompt"
 
 
 _JSON = st.recursive(

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gateway.catalogue import BUILT_IN, refusal
+from gateway.catalogue import BUILT_IN, refusal, row_of
 from gateway.images import ImageRequest
+from tests.gateway.delivery.pictures import upload
 
 find = BUILT_IN.find
 
@@ -25,7 +26,10 @@ def _refused(model, provider="openai", **params):
         ("gpt-image-2", {"size": "2048x1152", "background": "transparent"}),
         ("gpt-image-2.5-flare", {"quality": "max", "output_format": "svg", "complexity": "high"}),
         ("dall-e-3", {"a_parameter_of_the_provider": 1}),
-        ("dall-e-2", {"image": "…", "mask": "…"}),
+        ("dall-e-2", {"image": [upload(size=(64, 64))], "mask": upload(size=(64, 64))}),
+        ("gpt-image-1", {"image": [upload(), upload("jpeg")], "mask": upload()}),
+        ("gpt-image-1", {"response_format": "url"}),
+        ("dall-e-3", {"stream": True, "partial_images": 2}),
         ("dall-e-3", {"prompt": "x" * 4000}),
     ],
 )
@@ -56,14 +60,22 @@ def test_what_the_model_takes_passes(model, params):
             "Invalid background for dall-e-3: the model has no such parameter; leave it out",
         ),
         ("dall-e-3", {"seed": 7}, "Invalid seed for dall-e-3: the model has no such parameter; leave it out"),
-        ("dall-e-3", {"image": "…"}, "Invalid image for dall-e-3: the model has no such parameter; leave it out"),
+        ("dall-e-3", {"size": "16:9"}, "Invalid size for dall-e-3: must be 1024x1024, 1792x1024, or 1024x1792"),
+        ("dall-e-2", {"image": [upload("jpeg")]}, "Invalid image for dall-e-2: it takes png, this one is jpeg"),
+        (
+            "dall-e-2",
+            {"image": [upload(size=(64, 32))]},
+            "Invalid image for dall-e-2: it takes square pictures, this one is 64x32",
+        ),
         (
             "gpt-image-1",
-            {"response_format": "url"},
-            (
-                "Invalid response_format for gpt-image-1: must be b64_json; this model answers with the picture "
-                "itself, and links to it are not made here yet"
-            ),
+            {"image": [upload()] * 17},
+            "Invalid image for gpt-image-1: it takes 16 at most, these are 17",
+        ),
+        (
+            "gpt-image-1",
+            {"image": [upload("gif")]},
+            "Invalid image for gpt-image-1: it takes png, webp, or jpeg, this one is gif",
         ),
         ("gpt-image-1", {"output_format": "gif"}, "Invalid output_format for gpt-image-1: must be png, jpeg, or webp"),
         (
@@ -86,9 +98,25 @@ def test_what_the_model_does_not_take_is_refused_with_what_it_takes(model, param
     assert error.message == message
 
 
-def test_the_sandbox_makes_bytes_and_no_links():
-    assert _refused("sandbox", "sandbox", response_format="url").code == "invalid_response_format"
-    assert _refused("sandbox", "sandbox", response_format="b64_json", size="321x77", n=10) is None
+def test_a_picture_too_large_for_the_model_is_refused():
+    row = row_of("openai", {"id": "a", "edit": True, "input": {"images_max": 1, "formats": ["png"], "bytes_max": 99}})
+    given = upload()
+    error = refusal(row, ImageRequest(params={"prompt": "an otter", "image": [given]}))
+    assert error.message == f"Invalid image for a: it takes 99 bytes at most, this one has {given.content.size}"
+
+
+def test_fan_out_lifts_the_number_of_pictures_and_nothing_else():
+    row = find("openai", "dall-e-3")
+    many = ImageRequest(params={"prompt": "an otter", "n": 5})
+    assert refusal(row, many).code == "invalid_n"
+    assert refusal(row, many, fan_out=True) is None
+    odd = ImageRequest(params={"prompt": "an otter", "n": 5, "size": "7x7"})
+    assert refusal(row, odd, fan_out=True).code == "invalid_size"
+
+
+def test_every_form_is_delivered_whatever_the_model_makes():
+    for form in ("url", "b64_json"):
+        assert _refused("sandbox", "sandbox", response_format=form, size="321x77", n=10) is None
 
 
 @pytest.mark.parametrize("value", [None, 5, 2.5, True, [], {}, "…"])

@@ -112,6 +112,71 @@ def test_sizes_are_described_in_one_phrase():
     assert sizes_of(None) is None
 
 
+_SHAPES = SizeRatios(ratios=("1:1", "3:2", "2:3", "16:9", "9:16"), tiers=("1K", "2K"))
+_BARE = SizeRatios(ratios=("1:1", "16:9"), auto=False)
+_TIERED = SizeRule(multiple=16, max_edge=4096, tiers=("2K", "4K"))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "taken", "refused"),
+    [
+        (_SHAPES, ["auto", "1:1", "16:9", "3:2", "1536x1024", "1024x1024", "1920x1080", "1K", "2K"],
+         ["4K", "21:9", "3000x1000", "large", "", "1:0"]),
+        (_BARE, ["1:1", "16:9", "512x512"], ["auto", "1K", "4:3", "1024x768"]),
+        (_TIERED, ["2K", "4K", "1024x1024"], ["1K", "auto", "16:9", "1000x1000"]),
+        (SizeList(("1:1", "2K")), ["1:1", "2K"], ["1024x1024", "auto", "1K"]),
+    ],
+    ids=["shapes and tiers", "shapes alone", "a rule with tiers", "a list"],
+)  # fmt: skip
+def test_shapes_and_tiers_are_taken_where_the_model_has_them(sizes, taken, refused):
+    assert [text for text in taken if not sizes.accepts(text)] == []
+    assert [text for text in refused if sizes.accepts(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "asked", "given"),
+    [
+        (_SHAPES, "4K", "2K"),
+        (_SHAPES, "21:9", "16:9"),
+        (_SHAPES, "1000x1100", "1:1"),
+        (_SHAPES, "auto", None),
+        (_SHAPES, "large", None),
+        (_BARE, "2K", "1:1"),
+        (_BARE, "auto", None),
+        (_GRID, "16:9", "1360x768"),
+        (_GRID, "1:1", "1024x1024"),
+        (_GRID, "2K", "2048x2048"),
+        (_TIERED, "1K", "1024x1024"),
+        (SizeList(("1024x1024", "1792x1024")), "16:9", "1792x1024"),
+        (SizeList(("1K", "4K")), "3000x3000", "4K"),
+        (SizeList(("auto",)), "16:9", None),
+    ],
+)
+def test_a_shape_or_tier_goes_to_the_nearest_there_is(sizes, asked, given):
+    assert sizes.nearest(asked) == given
+
+
+@pytest.mark.parametrize(
+    ("document", "sizes"),
+    [
+        (["1024x1024", "16:9"], SizeList(("1024x1024", "16:9"))),
+        ({"ratios": ["1:1"], "tiers": ["1K"]}, SizeRatios(ratios=("1:1",), tiers=("1K",))),
+        ({"multiple": 16, "max_edge": 4096, "tiers": ["2K", "4K"]}, _TIERED),
+    ],
+    ids=["a list", "ratios", "a rule"],
+)
+def test_sizes_are_read_from_a_row(document, sizes):
+    assert sizes_of(document) == sizes
+
+
+def test_shapes_and_tiers_are_described():
+    assert _SHAPES.described() == (
+        "auto, WIDTHxHEIGHT or W:H in the ratio 1:1, 3:2, 2:3, 16:9, or 9:16, or one of 1K or 2K"
+    )
+    assert _BARE.described() == "WIDTHxHEIGHT or W:H in the ratio 1:1 or 16:9"
+    assert _TIERED.described() == "2K, or 4K, or WIDTHxHEIGHT with both edges multiples of 16 and at most 4096"
+
+
 def test_auto_is_a_size_only_where_the_model_has_it():
     assert _GRID.accepts("auto")
     assert not _NOVA.accepts("auto")

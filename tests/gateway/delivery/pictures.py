@@ -10,7 +10,7 @@ import zlib
 from PIL import Image
 
 from gateway.delivery.verify import look
-from gateway.images import Picture
+from gateway.images import InMemory, Picture, Upload
 
 REAL = {
     "png": ("PNG", {}),
@@ -29,6 +29,12 @@ def painted(kind, size=(96, 64), **options):
     buffer = io.BytesIO()
     Image.frombytes("RGB", size, noise).save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def upload(kind="png", size=(64, 64), content=None):
+    """Return a picture as it comes with a request."""
+    data = painted(kind.upper(), size) if content is None else content
+    return Upload(content=InMemory(data), format=kind, width=size[0], height=size[1])
 
 
 def in_base64(data):

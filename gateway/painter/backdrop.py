@@ -10,7 +10,7 @@ from random import Random
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
 from gateway.images import Upload
-from gateway.providers.sandbox_optics import Canvas
+from gateway.painter.optics import Canvas
 
 Colour = tuple[int, int, int]
 Size = tuple[int, int]
@@ -106,6 +106,8 @@ def _decoded(upload: Upload, size: Size) -> Image.Image:
     content = upload.content
     try:
         with Image.open(io.BytesIO(content.at(0, content.size)), formats=_FORMATS) as picture:
+            if picture.size != (upload.width, upload.height):
+                raise Unreadable  # it is larger, maybe far larger, than what was allowed in
             picture.draft("RGB", size)
             return picture.convert("RGBA")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -6,11 +6,12 @@ import io
 import math
 import unicodedata
 from random import Random
+from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from gateway.providers.sandbox_backdrop import RIM, Palette, backdrop, dimmed, palette
-from gateway.providers.sandbox_optics import Canvas, Point, Scene, scene
+from gateway.painter.backdrop import RIM, Palette, backdrop, dimmed, palette
+from gateway.painter.optics import Canvas, Point, Scene, scene
 
 _COARSE = 2
 _BLOOM = 8
@@ -46,24 +47,20 @@ def edited(
     given: Image.Image,
     kept: Image.Image | None,
     *,
-    seed: int,
-    size: tuple[int, int],
     output_format: str = "png",
     compression: int = 100,
     transparent: bool = False,
-    vivid: bool = True,
-    detail: int = 2,
+    **how: Any,  # noqa: ANN401 - handed on as it is
 ) -> bytes:
     """Return a picture file with the painting over a given picture; the same arguments give the same bytes.
 
-    `kept` says how much of each pixel stays as it was.
+    `kept` says how much of each pixel stays as it was; `how` is the rest of what `painted` takes, but for the size.
     """
-    image = _painting(prompt, seed=seed, size=size, transparent=transparent, vivid=vivid, detail=detail, given=given)
-    whole = given
+    image = _painting(prompt, size=given.size, transparent=transparent, given=given, **how)
     if transparent:
-        image = _luminous(image, given.getchannel("A"))
+        image, whole = _luminous(image, given.getchannel("A")), given
     else:
-        whole = Image.new("RGB", size)
+        whole = Image.new("RGB", given.size)
         whole.paste(given, mask=given.getchannel("A"))
     return _file(image if kept is None else Image.composite(whole, image, kept), output_format, compression)
 
@@ -102,8 +99,8 @@ def _painting(
     seed: int,
     size: tuple[int, int],
     transparent: bool,
-    vivid: bool,
-    detail: int,
+    vivid: bool = True,
+    detail: int = 2,
     given: Image.Image | None = None,
 ) -> Image.Image:
     rng = _chance(prompt, seed)
