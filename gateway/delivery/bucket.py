@@ -72,10 +72,10 @@ class BucketStore:
         """Leave the bucket to its own rules."""
 
     def _upload(self, name: str, file: IO[bytes]) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._client.head(self._bucket, name)
-            return
         try:
+            with contextlib.suppress(FileNotFoundError):
+                self._client.head(self._bucket, name)
+                return
             self._client.put(self._bucket, name, file)
         except Exception as error:
             raise OSError(f"the bucket did not take it: {type(error).__name__}") from error

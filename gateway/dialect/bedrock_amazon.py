@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.dialect.answers import picture_of, reply_of, unreadable
-from gateway.dialect.encode import DROPPED, OMITTED, Adapted, Encoded, Field, edges, encode, one_of
+from gateway.dialect.encode import DROPPED, OMITTED, Adapted, Encoded, Field, edges, encode, one_of, without
 from gateway.dialect.unable import no_mask, unsupported
 from gateway.images import Embedded, ImageRequest, Polarity
 from gateway.plain import either
@@ -77,7 +77,7 @@ def encoded(request: ImageRequest, target: Target) -> Encoded | Failure:
     odd = next((name for name, value in own.items() if not isinstance(value, Mapping)), None)
     if odd is not None:
         return unsupported(f"`{odd}` must be an object", odd)
-    params = {name: value for name, value in request.params.items() if name not in own and name != "taskType"}
+    params = without(request.params, {*own, "taskType"})
     found = encode(_fields(task, request, styled=styled), params)
     body = {**found.body, "taskType": wished}
     for name, value in own.items():

@@ -1,6 +1,6 @@
 """Parameter tables: which of the caller's words a provider has, what it calls them, and what it has nothing like."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,6 +62,13 @@ class Bent(Exception):
 
 
 _LEFT_TO_PROVIDER = "auto"
+
+
+def without(params: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return parameters without some of them; those that may not be changed stay so."""
+    rest = {name: value for name, value in params.items() if name not in names}
+    return Unbending(rest) if isinstance(params, Unbending) else rest
+
 
 # What the target, the flow or the delivery sees to, unless a row says otherwise.
 _ELSEWHERE = frozenset({"model", "n", "response_format", "stream", "partial_images", "image", "mask"})

@@ -10,6 +10,7 @@ from gateway.dialect.encode import OMITTED, Field, edges, encode, one_of
 from gateway.dialect.errors import Codes, failure_from
 from gateway.dialect.openai_body import text_of
 from gateway.dialect.polling import poll
+from gateway.dialect.stability_routes import SENDABLE, route_of
 from gateway.dialect.stable_diffusion import (
     IMAGE_STRENGTH,
     JSON_PLEASE,
@@ -21,7 +22,6 @@ from gateway.dialect.stable_diffusion import (
 )
 from gateway.dialect.unable import unsupported
 from gateway.images import Embedded, ImageRequest
-from gateway.dialect.stability_routes import SENDABLE, route_of
 from gateway.wire import Adapter, Flow, FormField, Outcome, ProviderFields, Received, Send, Target, send
 from strategies import Cause, Failure
 

@@ -29,7 +29,7 @@ def encoded(step: Send) -> tuple[bytes, str | None]:
     if step.data is not None:
         if isinstance(step.data, bytes):
             return step.data, None
-        return written(step.data), step.data.upload.media_type
+        return written(step.data), _type_of(step.data)
     return orjson.dumps(step.json, default=_embedded, option=_PASSED_ON), "application/json"
 
 

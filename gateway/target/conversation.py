@@ -4,7 +4,7 @@ import asyncio
 import functools
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from yarl import URL
 from gateway.delivery.masks import NoTransparency
 from gateway.dialect.encode import Bent
 from gateway.images import ImageRequest
+from gateway.secret import Secret
 from gateway.target.bodies import body_of
 from gateway.target.prepare import too_strict
 from gateway.wire import Draw, Minted, Minting, Outcome, Outgoing, Paint, Received, Send, Target, Wait, joined
@@ -45,6 +46,11 @@ class Conversation:
         self._heavy = "image" in request.params
         self._accepted = False
         """Whether the provider has taken anything on."""
+
+    @property
+    def credentials(self) -> Iterable[Secret]:
+        """What is sent as a credential, a token that was minted among it."""
+        return self._wire.credentials.values()
 
     async def run(self, request: ImageRequest) -> Outcome:
         """Take the flow to its end."""

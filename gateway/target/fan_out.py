@@ -58,11 +58,13 @@ class _Run:
         self._waiting = parts
         self._asked = sum(part.count for part in parts)
         self._outcomes: dict[int, Outcome] = {}
+        self._begun = False
         self._hopeless = False
 
     async def work(self) -> None:
         journey = self._context.journey
-        while self._waiting and not self._hopeless and (journey.attempts_left or not self._outcomes):
+        while self._waiting and not self._hopeless and (journey.attempts_left or not self._begun):
+            self._begun = True
             part = self._waiting.pop(0)
             # A share that failed for good says nothing about the next one.
             journey.exhausted.pop(self._node.inner, None)

@@ -44,7 +44,8 @@ async def handed_over(reply: ImageReply, prepared: Prepared, conversation: Conve
     good = [each for each in made if isinstance(each, _Ready)]
     faults = [each for each in made if isinstance(each, Failure)]
     if not good:
-        return faults[0]
+        nothing = Failure(cause=Cause.EMPTY, message=f"{spec.provider} answered without a picture")
+        return faults[0] if faults else nothing
     for fault in faults:
         _log.warning("a picture of several was left out: %s", fault.message)
     for each in good:
@@ -112,7 +113,9 @@ async def _linked(picture: Picture, seen: Seen, conversation: Conversation, want
         )
     except NotKept:
         # It is painted and paid for: better in the other form than not at all.
-        return _Ready(picture, seen, (Adaptation("response_format", "url", "b64_json"),))
+        return _Ready(
+            picture, seen, () if wanted == "b64_json" else (Adaptation("response_format", "url", "b64_json"),)
+        )
     if wanted == "b64_json":
         return _Ready(replace(picture, url=link), seen)
     return _Ready(Picture(url=link, revised_prompt=picture.revised_prompt), seen)

@@ -67,7 +67,7 @@ class ImageTarget:
         prepared = self.prepare(request)
         if isinstance(prepared, Failure):
             return prepared
-        wanted = request.params.get("response_format")
+        wanted = self._wanted(request)
         objection = self._cannot_deliver(wanted)
         if objection is not None:
             return objection
@@ -79,12 +79,12 @@ class ImageTarget:
         conversation = Conversation(self, request, headers, attempt, context.journey.rng)
         try:
             outcome = await conversation.run(prepared.request)
+            if not isinstance(outcome, Failure):
+                outcome = await handed_over(outcome.reply, prepared, conversation, wanted)
         except Exception:  # noqa: BLE001 - a crash in an adapter is that target's failure, never the chain's end
             outcome = self._crashed(attempt)
-        if not isinstance(outcome, Failure):
-            outcome = await handed_over(outcome.reply, prepared, conversation, wanted)
         if isinstance(outcome, Failure):
-            return without_keys(outcome, [*self.spec.credentials.values(), request.credential])
+            return without_keys(outcome, [*conversation.credentials, request.credential])
         return outcome
 
     def prepare(self, request: ImageRequest) -> Prepared | Failure:
@@ -110,6 +110,12 @@ class ImageTarget:
         if not self.spec.passthrough or request.credential is None:
             return self.wire
         return replace(self.wire, credentials={"api_key": request.credential, **self.spec.credentials})
+
+    def _wanted(self, request: ImageRequest) -> object:
+        """Return the form to deliver; `drop_params` only keeps the word from the provider."""
+        shaping = self.spec.shaping
+        asked = {**shaping.default_params, **request.params, **shaping.override_params}
+        return asked.get("response_format")
 
     def _cannot_deliver(self, wanted: object) -> Failure | None:
         """Find out before anything is spent that there is no place for the pictures."""

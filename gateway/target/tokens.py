@@ -39,7 +39,10 @@ class Tokens:
             kept = self._kept.get(name)
             if kept is not None and time_of() < kept.until:
                 return kept.minted.credentials
-            minted = await mint()
+            try:
+                minted = await mint()
+            finally:
+                self._minting.pop(name, None)  # whoever waits holds it, and finds the token, or mints in its turn
             if isinstance(minted, Failure):
                 return minted
             if len(self._kept) >= _KEPT:
@@ -57,9 +60,6 @@ class Tokens:
         """Make room: what ends first goes first."""
         for name in sorted(self._kept, key=lambda name: self._kept[name].until)[: _KEPT // 4]:
             del self._kept[name]
-            lock = self._minting.get(name)
-            if lock is not None and not lock.locked():
-                del self._minting[name]
 
 
 def _name(target: Target) -> str:

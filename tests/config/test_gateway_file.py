@@ -85,7 +85,9 @@ def test_the_default_config_may_stand_under_server_like_any_setting():
             "did you mean `openai`?",
             id="a row of a mistyped provider",
         ),
-        pytest.param("catalogue: [{provider: openai}]", "$.catalogue[0]", "the provider knows", id="a row without an id"),
+        pytest.param(
+            "catalogue: [{provider: openai}]", "$.catalogue[0]", "the provider knows", id="a row without an id"
+        ),
         pytest.param(
             "catalogue: [{provider: openai, id: a, prise: {image: 1}}]",
             "$.catalogue[0]",
@@ -202,7 +204,9 @@ def test_a_provider_may_be_allowed_by_another_name():
 
 
 def test_what_pictures_and_links_need_may_stand_under_server():
-    text = "server: {public_url: https://img.example, data: /srv/beamsplitter, url_secret: not-real, byte_budget: 2097152}"
+    text = (
+        "server: {public_url: https://img.example, data: /srv/beamsplitter, url_secret: not-real, byte_budget: 2097152}"
+    )
     assert read(text).server["public_url"] == "https://img.example"
 
 

@@ -49,6 +49,17 @@ def answer(*pictures, **more):
     return Received(200, {}, orjson.dumps({"created": 1763600000, "data": data, **more}))
 
 
+def linked(*addresses, **more):
+    """Return a provider's answer in OpenAI's format that only links to its pictures."""
+    data = [{"url": address} for address in addresses]
+    return Received(200, {}, orjson.dumps({"created": 1763600000, "data": data, **more}))
+
+
+def downloaded(data, status=200):
+    """Return what a link leads to."""
+    return Received(status, {}, data)
+
+
 def refused(status, code=None, message="said so", **headers):
     """Return a provider's error in OpenAI's format."""
     return Received(status, headers, orjson.dumps({"error": {"message": message, "code": code, "type": "t"}}))
@@ -63,6 +74,9 @@ class Sent:
     headers: dict[str, str]
     json: Any
     trusted: bool
+    body: bytes | None = None
+    at: float = 0.0
+    """When, on the loop's clock."""
 
 
 def _content(body):
@@ -72,18 +86,36 @@ def _content(body):
         return body
 
 
+@dataclass(frozen=True)
+class After:
+    """A turn that takes its time."""
+
+    seconds: float
+    turn: Received | Failure | BaseException
+
+
 @dataclass(eq=False)
 class ScriptedTransport:
     """Answers by script instead of a network; after the last turn it fails the test."""
 
-    script: list[Received | Failure | BaseException] = field(default_factory=list)
+    script: list[Received | Failure | BaseException | After] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    running: int = 0
+    most_at_once: int = 0
 
     async def exchange(self, method, url, *, headers, body, attempt, trusted, streams=False, room=None):
         content = None if body is None else _content(body)
-        self.sent.append(Sent(method, str(url), {k.lower(): v for k, v in headers.items()}, content, trusted))
+        lowered = {k.lower(): v for k, v in headers.items()}
+        now = asyncio.get_running_loop().time()
+        self.sent.append(Sent(method, str(url), lowered, content, trusted, body, now))
         assert self.script, f"one request too many: {method} {url}"
         turn = self.script.pop(0)
+        if isinstance(turn, After):
+            self.running += 1
+            self.most_at_once = max(self.most_at_once, self.running)
+            await asyncio.sleep(turn.seconds)
+            self.running -= 1
+            turn = turn.turn
         attempt.sent = not isinstance(turn, Failure) or turn.reached
         if isinstance(turn, BaseException):
             raise turn
@@ -125,6 +157,13 @@ def route_of(data, transport=None, virtual_keys=None):
         spec_of(data, virtual_keys),
         lambda spec, checks: ImageTarget(spec, PROVIDERS[spec.provider], Outside(transport=transport), checks),
     )
+
+
+def route_with(data, adapter, script=(), **outside):
+    """Return the route of a config whose provider is played by an adapter of the test's own, and its transport."""
+    transport = ScriptedTransport(list(script))
+    around = Outside(transport=transport, **outside)
+    return compile_config(spec_of(data), lambda spec, checks: ImageTarget(spec, adapter, around, checks)), transport
 
 
 async def run(route, request=None, *, seed=0, **params):

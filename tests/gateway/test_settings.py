@@ -133,7 +133,7 @@ def test_bounds_are_included():
 def test_what_is_secret_is_not_shown():
     secrets = [setting.name for setting in dataclasses.fields(Settings) if setting.metadata["secret"]]
     assert secrets == ["url_secret"]
-    told = shown(Settings(url_secret="not-real", port=1))
+    told = shown(read({}, {}, {"url_secret": "not-real", "port": 1}))
     assert (told["url_secret"], told["port"]) == ("***", 1)
     assert set(told) == set(NAMES)
     assert shown(Settings())["url_secret"] == ""

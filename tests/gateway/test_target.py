@@ -8,7 +8,7 @@ from gateway.config.provider_fields import FIELDS
 from gateway.images import ImageReply, ImageRequest, Picture
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret
-from gateway.target import ImageTarget
+from gateway.target import ImageTarget, Outside
 from gateway.wire import Adapter, Send, Wait, send
 from strategies import Attempt, Cause, Failure, Success
 from tests.gateway.delivery.pictures import painted
@@ -89,10 +89,27 @@ async def test_what_another_model_lacks_is_fitted_and_told():
     assert (await body(config, model="gpt-image-1", size="1536x1024"))["size"] == "1792x1024"
 
 
-async def test_pictures_in_another_form_than_asked_for_are_told():
-    assert await adaptations(KEY, model="brand-new", response_format="url") == ["response_format=url->b64_json"]
-    assert await adaptations({**KEY, "adapt": "lenient"}, model="brand-new", response_format="url") == []
+async def test_the_form_the_provider_makes_anyway_is_no_change():
     assert await adaptations(KEY, model="brand-new", response_format="b64_json") == []
+    assert await adaptations(KEY, model="gpt-image-1", response_format="b64_json") == []
+
+
+@pytest.mark.parametrize(
+    ("config", "params"),
+    [
+        (KEY, {"response_format": "url"}),
+        ({**KEY, "override_params": {"response_format": "url"}}, {}),
+        ({**KEY, "default_params": {"response_format": "url"}}, {}),
+        ({**KEY, "delivery": {"persist": True}}, {}),
+        ({**KEY, "delivery": {"persist": True}}, {"response_format": "b64_json"}),
+    ],
+    ids=["asked for", "by override", "by default", "persisted", "persisted beside the bytes"],
+)
+async def test_links_without_a_place_for_pictures_are_refused_before_anything_is_spent(config, params):
+    outcome, requests, journey = await sent(config, **params)
+    assert (outcome.cause, outcome.reached, outcome.param) == (Cause.UNSUPPORTED, False, "response_format")
+    assert "--data" in outcome.message
+    assert (requests, journey.maybe_billed) == ([], 0)
 
 
 async def test_strict_refuses_to_fit():
@@ -272,7 +289,7 @@ async def driven(flow, *script, **params):
     transport = ScriptedTransport(list(script))
     route = route_of(KEY)
     [spec] = route.targets.values()
-    leaf = ImageTarget(spec, adapter(flow), transport, False)
+    leaf = ImageTarget(spec, adapter(flow), Outside(transport=transport), False)
     return await run(replace(route, tree=Attempt("config", leaf)), **params), transport
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.catalogue import BUILT_IN
 from gateway.images import Embedded, ImageRequest, InMemory, Picture, Upload
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret
@@ -274,13 +275,38 @@ def test_a_cassette_replays(file):
 
 _NEEDED = ("success", "rate_limited", "refused", "malformed")
 _NEEDED_OF_LOCAL = ("success", "failing", "refused")
+_NEEDED_WITHOUT_AN_API = ("unsupported_generate", "unsupported_edit", "unsupported_variation")
+_WITHOUT_AN_API = frozenset({"reka-ai"})
+_NEEDED_OF_POLLED = (*_NEEDED, "success_slow", "failed")
+
+# Any model may stand behind a compatible server, and none behind who has no image API.
+_WITHOUT_ROWS = frozenset({"openai-compatible", *_WITHOUT_AN_API})
+
+
+def _needed(slug, files):
+    if slug in _WITHOUT_AN_API:
+        return _NEEDED_WITHOUT_AN_API
+    if PROVIDERS[slug].local:
+        return _NEEDED_OF_LOCAL
+    return _NEEDED_OF_POLLED if any('"wait"' in file.read_text() for file in files) else _NEEDED
 
 
 @pytest.mark.parametrize("slug", PROVIDERS)
 def test_each_provider_has_the_cassettes_it_needs(slug):
-    stems = [file.stem for file in (CASSETTES / slug).glob("*.json")]
-    for needed in _NEEDED_OF_LOCAL if PROVIDERS[slug].local else _NEEDED:
-        assert any(stem.startswith(needed) for stem in stems), f"no cassette {slug}/{needed}….json"
+    files = list((CASSETTES / slug).glob("*.json"))
+    for needed in _needed(slug, files):
+        assert any(file.stem.startswith(needed) for file in files), f"no cassette {slug}/{needed}….json"
+    rows = [row for row in BUILT_IN.all_rows() if row.provider == slug]
+    if any(row.edit for row in rows):
+        assert any(file.stem.startswith("success_edit") for file in files), f"no cassette {slug}/success_edit….json"
+    if any(row.variation for row in rows):
+        assert any(file.stem.startswith("success_vari") for file in files), (
+            f"no cassette {slug}/success_variation….json"
+        )
+
+
+def test_each_provider_has_rows_in_the_catalogue_and_each_file_of_rows_its_provider():
+    assert {row.provider for row in BUILT_IN.all_rows()} == PROVIDERS.keys() - _WITHOUT_ROWS
 
 
 def test_each_folder_of_cassettes_has_its_provider():
