@@ -74,6 +74,14 @@ class BodyTooLarge(GatewayError):
     code = "body_too_large"
 
 
+class Overloaded(GatewayError):
+    """There is no room for the request at the moment."""
+
+    status = 503
+    code = "overloaded"
+    type = "server_error"
+
+
 class UnsupportedEncoding(GatewayError):
     """The body is encoded in a way that is not read."""
 

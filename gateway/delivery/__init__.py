@@ -2,6 +2,6 @@
 
 from gateway.delivery.deliver import Delivery, NotKept
 from gateway.delivery.links import Links
-from gateway.delivery.store import FolderStore, PictureStore
+from gateway.delivery.store import FolderStore, Kept, PictureStore
 
-__all__ = ["Delivery", "FolderStore", "Links", "NotKept", "PictureStore"]
+__all__ = ["Delivery", "FolderStore", "Kept", "Links", "NotKept", "PictureStore"]

@@ -40,8 +40,8 @@ class Delivery:
             raise NotKept
         try:
             name = await asyncio.to_thread(self.store.put, slices(picture), extension)
-        except OSError as error:
-            _log.error("a picture could not be kept: %s", error.strerror or type(error).__name__)
+        except (OSError, ValueError) as error:  # the second where the middle of a picture is no base64
+            _log.error("a picture could not be kept: %s", getattr(error, "strerror", None) or type(error).__name__)
             raise NotKept from None
         return self.links.link(name, int(time.time()) + seconds, headers)  # noqa: TID251 - links end by the wall clock
 
@@ -55,4 +55,4 @@ def slices(picture: Picture) -> Iterator[bytes]:
         return
     text = picture.b64 or memoryview(b"")
     for start in range(0, len(text), _CHARACTERS):
-        yield pybase64.b64decode(text[start : start + _CHARACTERS])
+        yield pybase64.b64decode(text[start : start + _CHARACTERS], validate=True)

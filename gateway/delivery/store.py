@@ -21,6 +21,7 @@ NAME = re.compile(r"[0-9a-f]{64}\.(png|jpeg|webp|gif|avif|heic|svg)")
 _SLICE = 1 << 18
 _ABANDONED_SECONDS = 3600.0
 _AFTER_SWEEP = 0.9
+_COUNTED_AGAIN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class FolderStore:
         self._keep_seconds = keep_seconds
         self._sweeping = threading.Lock()
         self._bytes = sum(size for _, size, _ in self._pictures())
+        self._added = 0
 
     def put(self, chunks: Iterable[bytes], extension: str) -> str:
         """Keep a picture: written aside, and only then given its name."""
@@ -88,15 +90,16 @@ class FolderStore:
                 os.fsync(file.fileno())
             name = f"{digest.hexdigest()}.{extension}"
             place = self._place(name)
-            if place.exists():
-                place.touch()  # it is wanted again: its age begins anew
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(place)  # it is wanted again: its age begins anew
                 return name
             place.parent.mkdir(exist_ok=True)
             aside.replace(place)
         finally:
             aside.unlink(missing_ok=True)
-        self._bytes += size
-        if self._bytes > self._bytes_max:
+        self._added += size
+        # Now and then all of it is counted again: other processes add to it as well.
+        if self._bytes + self._added > self._bytes_max or self._added > self._bytes_max // _COUNTED_AGAIN:
             self.sweep()
         return name
 
@@ -118,19 +121,18 @@ class FolderStore:
         """Remove what is older than it is kept, then the oldest until the rest fits."""
         with self._sweeping:
             now = time.time()  # noqa: TID251 - files bear the wall clock
-            total, removed_early = 0, 0
+            removed_early = 0
             pictures = sorted(self._pictures())
             total = sum(size for _, size, _ in pictures)
+            enough = self._bytes_max if total <= self._bytes_max else int(self._bytes_max * _AFTER_SWEEP)
             for changed, size, place in pictures:
                 old = now - changed > self._keep_seconds
-                if not old and total <= self._bytes_max:
-                    break
-                if not old and total <= self._bytes_max * _AFTER_SWEEP:
+                if not old and total <= enough:
                     break
                 place.unlink(missing_ok=True)
                 total -= size
                 removed_early += not old
-            self._bytes = total
+            self._bytes, self._added = total, 0
             for aside in self._unfinished.iterdir():
                 with contextlib.suppress(FileNotFoundError):
                     if now - aside.stat().st_mtime > _ABANDONED_SECONDS:

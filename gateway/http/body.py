@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from starlette.types import Receive
 
@@ -9,6 +10,11 @@ from gateway.errors import BodyTimeout, BodyTooLarge
 
 GRACE_SECONDS = 10.0
 BYTES_PER_SECOND = 16 * 1024.0
+
+_WATCH_AFTER_SECONDS = 0.25
+"""A caller that leaves is noticed after this long: short requests need no watcher, long ones cannot afford none."""
+
+_Result = TypeVar("_Result")
 
 # The rest of the body is not read, so what follows on the connection would not be a request.
 _CLOSE = {"connection": "close"}
@@ -100,6 +106,36 @@ async def until_gone(receive: Receive) -> None:
     """Return when the client has left; what it still sends is dropped."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def unless_gone(running: Awaitable[_Result], receive: Receive) -> _Result:
+    """Return the result; where the client leaves first the work is cancelled, and `ClientGone` raised."""
+    task = asyncio.current_task()
+    assert task is not None  # an ASGI server runs applications in tasks  # noqa: S101
+    gone = False
+    watcher: asyncio.Task[None] | None = None
+
+    async def watch() -> None:
+        nonlocal gone
+        await until_gone(receive)
+        gone = True
+        task.cancel()
+
+    def begin() -> None:
+        nonlocal watcher
+        watcher = asyncio.ensure_future(watch())
+
+    timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, begin)
+    try:
+        return await running
+    except asyncio.CancelledError:
+        if not gone or task.uncancel():
+            raise
+        raise ClientGone from None
+    finally:
+        timer.cancel()
+        if watcher is not None:
+            watcher.cancel()
 
 
 def _too_large(limit: int) -> BodyTooLarge:

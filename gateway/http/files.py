@@ -1,15 +1,18 @@
 """`GET /v1/images/files/{name}`: pictures that the gateway keeps, for whoever has a link to them."""
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from gateway.delivery import Delivery
-from gateway.errors import GatewayError, NotAllowed
+from gateway.delivery import Delivery, Kept
+from gateway.errors import GatewayError, NotAllowed, Overloaded
 from gateway.http import reply
+
+_log = logging.getLogger("gateway.http")
 
 _SAFE = {
     "x-content-type-options": "nosniff",
@@ -41,7 +44,7 @@ class Files:
         name = request.path_params["name"]
         if store is None or links is None:
             raise _gone()
-        match links.judge(name, request.url.query, time.time()):  # noqa: TID251 - links end by the wall clock
+        match links.judge(name, request.scope["query_string"].decode("latin-1"), time.time()):  # noqa: TID251 - links end by the wall clock
             case "forged":
                 raise NotAllowed("This link is not one of ours as it stands: use it as it was given, query and all.")
             case "expired":
@@ -50,7 +53,14 @@ class Files:
         headers = {**_SAFE, "etag": tag, "cache-control": "private, max-age=3600, immutable"}
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        kept = await asyncio.to_thread(store.get, name)
+        try:
+            kept = await asyncio.to_thread(store.get, name)
+        except OSError as error:
+            _log.error("a picture cannot be read: %s", error.strerror or error)
+            raise Overloaded(
+                "The place where pictures are kept cannot be reached at the moment: try again later.",
+                headers={"retry-after": "5"},
+            ) from None
         if kept is None:
             raise _gone()
         headers["content-length"] = str(kept.size)
@@ -59,12 +69,15 @@ class Files:
         if request.method == "HEAD":
             kept.close()
             return Response(headers=headers, media_type=kind)
-        return StreamingResponse(_read(kept.chunks), headers=headers, media_type=kind)
+        return StreamingResponse(_read(kept), headers=headers, media_type=kind)
 
 
-async def _read(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while chunk := await asyncio.to_thread(next, chunks, None):
-        yield chunk
+async def _read(kept: Kept) -> AsyncIterator[bytes]:
+    try:
+        while chunk := await asyncio.to_thread(next, kept.chunks, None):
+            yield chunk
+    finally:
+        kept.close()
 
 
 def _gone() -> GatewayError:

@@ -177,9 +177,7 @@ _CLOSE = {"connection": "close"}
 
 
 def _malformed(problem: str) -> GatewayError:
-    return GatewayError(
-        f"The multipart body cannot be read: {problem}.", code="invalid_request", headers=_CLOSE
-    )
+    return GatewayError(f"The multipart body cannot be read: {problem}.", code="invalid_request", headers=_CLOSE)
 
 
 def _mistaken(message: str, param: str) -> GatewayError:

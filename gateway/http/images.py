@@ -4,10 +4,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -16,7 +16,7 @@ from gateway.choose import Choice, Chooser
 from gateway.compile import Route
 from gateway.errors import GatewayError
 from gateway.http import reply, told
-from gateway.http.body import ClientGone, until_gone
+from gateway.http.body import ClientGone, unless_gone
 from gateway.http.decode import (
     flag_of,
     headers_of,
@@ -34,11 +34,6 @@ Explain = Callable[[Choice, ImageRequest, float], bytes]
 """Given the seconds for the whole request as well."""
 
 _log = logging.getLogger("gateway.http")
-
-_Result = TypeVar("_Result")
-
-_WATCH_AFTER_SECONDS = 0.25
-"""A caller that leaves is noticed after this long: short requests need no watcher, long ones cannot afford none."""
 
 
 class Images:
@@ -75,7 +70,9 @@ class Images:
             if answer is None:
                 return
             if isinstance(answer[2], AsyncGenerator):
-                if await _unless_gone(reply.write(send, *answer), receive) is None:
+                try:
+                    await unless_gone(reply.write(send, *answer), receive)
+                except ClientGone:
                     _log.info("the caller left in the middle of its events trace=%s", trace_id)
                 return
             await reply.write(send, *answer)
@@ -107,8 +104,9 @@ class Images:
             return 200, [reply.JSON], self._explain(choice, request, seconds)
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
         context = Context(journey, asyncio.get_running_loop().time() + seconds)
-        outcome = await _unless_gone(route.tree(request, context), call.receive)
-        if outcome is None:
+        try:
+            outcome = await unless_gone(route.tree(request, context), call.receive)
+        except ClientGone:
             _log.info("the caller left; its request was cancelled: %s trace=%s", told.brief(journey, route), trace_id)
             return None
         out: reply.Headers
@@ -163,33 +161,3 @@ def _log_failure(status: int, failed: Failure, journey: Journey, route: Route, t
 def _model_in(params: dict[str, Any]) -> str | None:
     model = params.get("model")
     return model if isinstance(model, str) else None
-
-
-async def _unless_gone(running: Awaitable[_Result], receive: Receive) -> _Result | None:
-    """Return the result, or nothing where the caller left first: then the work is cancelled."""
-    task = asyncio.current_task()
-    assert task is not None  # an ASGI server runs applications in tasks  # noqa: S101
-    gone = False
-    watcher: asyncio.Task[None] | None = None
-
-    async def watch() -> None:
-        nonlocal gone
-        await until_gone(receive)
-        gone = True
-        task.cancel()
-
-    def begin() -> None:
-        nonlocal watcher
-        watcher = asyncio.ensure_future(watch())
-
-    timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, begin)
-    try:
-        return await running
-    except asyncio.CancelledError:
-        if not gone or task.uncancel():
-            raise
-        return None
-    finally:
-        timer.cancel()
-        if watcher is not None:
-            watcher.cancel()

@@ -1,6 +1,7 @@
 """The body of a request, in whichever form it comes → the parameters that the rest of the gateway works with."""
 
 import asyncio
+import string
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -8,12 +9,14 @@ from typing import Any
 
 from starlette.types import Receive
 
-from gateway.errors import GatewayError, UnsupportedEncoding
-from gateway.http.body import pour_body, read_body
+from gateway.errors import BodyTooLarge, GatewayError, UnsupportedEncoding
+from gateway.http.body import pour_body, read_body, unless_gone
 from gateway.http.decode import json_object, kind_of
 from gateway.http.form import Form
+from gateway.http.spool import Spool
 from gateway.http.uploads import checked, described, from_data_url, upload_of
-from gateway.images import InMemory, Room, Upload
+from gateway.images import Upload
+from gateway.transport import Room
 
 JSON_EDIT_BYTES = 64 << 20
 """A JSON request may hold this much where it holds pictures."""
@@ -22,6 +25,11 @@ Fetch = Callable[[str, str, Room], Awaitable[bytes]]
 """Given a link, the parameter it stands in, and where its bytes count, returns the picture; raises `GatewayError`."""
 
 _BIG = 1 << 18
+_COPIES = 3
+"""A picture is in memory as often as this at a time: as it came, decoded, and in the request that takes it on."""
+_LINKS_SECONDS = 30.0
+_PICTURES = ("image", "images", "mask")
+_BASE64 = (string.ascii_letters + string.digits + "+/=-_\\").encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,42 +50,93 @@ class Incoming:
             params = json_object(await read_body(receive, limit=self.max_json_bytes, declared=declared), headers)
             if params.keys().isdisjoint(_PICTURES):
                 return params
-            await self._take_pictures(params, room)
+            await unless_gone(self._take_pictures(params, room, closing), receive)
         elif kind_of(headers) == "multipart/form-data":
             form = Form(headers["content-type"], closing)
             await pour_body(receive, form.feed, limit=self.max_upload_bytes, declared=declared)
             params = await form.params()
+            if form.size > _BIG:
+                await unless_gone(room.take(_COPIES * form.size), receive)
         elif path.endswith("/variations"):
             raise UnsupportedEncoding("Send a variation as multipart/form-data, with the picture as the file `image`.")
         else:
             limit = max(self.max_json_bytes, JSON_EDIT_BYTES)
-            body = await read_body(receive, limit=limit, declared=declared)
-            if len(body) > _BIG:
-                await room.take(2 * len(body))
-            params = json_object(body, headers)
-            await self._take_pictures(params, room)
+            spool = Spool()
+            closing.callback(spool.close)
+            await pour_body(receive, spool.write, limit=limit, declared=declared)
+            params = await unless_gone(self._read(spool, headers, room, closing), receive)
         checked(params, needs_image=not path.endswith("/generations"))
         return params
 
-    async def _take_pictures(self, params: dict[str, Any], room: Room) -> None:
+    async def _read(self, spool: Spool, headers: Mapping[str, str], room: Room, closing: ExitStack) -> dict[str, Any]:
+        """Return the parameters of a JSON request that may hold pictures."""
+        await spool.finish()
+        if spool.size > _BIG:
+            await room.take(_COPIES * spool.size)
+        body = await asyncio.to_thread(spool.at, 0, spool.size)
+        if spool.size > self.max_json_bytes:
+            rest = len(body.translate(None, _BASE64))  # what is no picture costs many times its bytes once it is read
+            if rest > self.max_json_bytes:
+                raise BodyTooLarge(f"Beside its pictures, a JSON request may take {self.max_json_bytes} bytes.")
+        params = json_object(body, headers)
+        del body
+        await self._take_pictures(params, room, closing)
+        return params
+
+    async def _take_pictures(self, params: dict[str, Any], room: Room, closing: ExitStack) -> None:
         """Put the pictures that a JSON request holds or names in the place of their addresses."""
         if "image" in params and "images" in params:
             raise GatewayError("Send the pictures as `image` or as `images`, not both.", param="images")
+        fetching = _Fetching(self, room, closing)
         written = params.pop("images", None) or params.pop("image", None)
         if written is not None:
-            params["image"] = [await self._upload(one, "image", room) for one in described(written, "image")]
+            params["image"] = [await fetching.upload(one, "image") for one in described(written, "image")]
         if "mask" in params:
             found = described(params["mask"], "mask")
             if len(found) > 1:
                 raise GatewayError("Invalid mask: send one", code="invalid_image", param="mask")
-            params["mask"] = await self._upload(found[0], "mask", room)
+            params["mask"] = await fetching.upload(found[0], "mask")
+        if fetching.size > _BIG:
+            await room.take(_COPIES * fetching.size)
 
-    async def _upload(self, address: str, param: str, room: Room) -> Upload:
+
+class _Fetching:
+    """The pictures of one JSON request, on their way in."""
+
+    def __init__(self, incoming: Incoming, room: Room, closing: ExitStack) -> None:
+        self._incoming = incoming
+        self._room = room
+        self._closing = closing
+        self._until = asyncio.get_running_loop().time() + _LINKS_SECONDS
+        self.size = 0
+        """Bytes that links led to."""
+
+    async def upload(self, address: str, param: str) -> Upload:
         if address[:8].lower().startswith(("https://", "http://")):
-            return upload_of(InMemory(await self.fetch(address, param, room)), param)
+            return upload_of(await self._fetched(address, param), param)
         if len(address) > _BIG:
             return upload_of(await asyncio.to_thread(from_data_url, address, param), param)
         return upload_of(from_data_url(address, param), param)
 
-
-_PICTURES = ("image", "images", "mask")
+    async def _fetched(self, address: str, param: str) -> Spool:
+        """Return what a link leads to, put aside: while the next one is fetched it takes no memory."""
+        room, held = self._room, self._room.held
+        try:
+            async with asyncio.timeout_at(self._until):
+                data = await self._incoming.fetch(address, param, room)
+        except TimeoutError:
+            raise GatewayError(
+                f"Invalid {param}: the links could not be followed within {_LINKS_SECONDS:.0f} s",
+                code="invalid_image",
+                param=param,
+            ) from None
+        self.size += len(data)
+        if self.size > self._incoming.max_upload_bytes:
+            most = self._incoming.max_upload_bytes
+            raise BodyTooLarge(f"The pictures of a request may take {most} bytes together: link to smaller ones.")
+        spool = Spool()
+        self._closing.callback(spool.close)
+        await spool.write(data)
+        await spool.finish()
+        room.give(room.held - held)
+        return spool

@@ -33,7 +33,7 @@ class Remote:
             url = URL(address)
             trusted = self._trusts(parts.netloc.lower())
             sound = len(address) <= _LONGEST and bool(url.host) and url.user is None
-        except ValueError:
+        except (ValueError, IndexError):  # yarl lets the second out
             raise _refused(param, "it is no valid address") from None
         if not sound:
             raise _refused(param, "it is no valid address")

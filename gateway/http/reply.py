@@ -155,18 +155,18 @@ def pictures(reply: ImageReply) -> bytes | Sliced:
     for name, value in reply.about.items():
         parts.append(b",%b:%b" % (orjson.dumps(name), orjson.dumps(value)))
     parts.append(b"}")
-    if sum(len(picture.data or b"") for picture in reply.pictures) > _HELD_BYTES:
+    if sum(map(_length, parts)) > _HELD_BYTES:
         return Sliced(parts)
     return b"".join(pybase64.b64encode(part.data or b"") if isinstance(part, Picture) else part for part in parts)
 
 
-async def write(send: Send, status: int, headers: Headers, content: Content) -> bool:
-    """Send a whole answer; true when that is done."""
+async def write(send: Send, status: int, headers: Headers, content: Content) -> None:
+    """Send a whole answer."""
     if isinstance(content, bytes):
         headers.append((b"content-length", b"%d" % len(content)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
-        return True
+        return
     if isinstance(content, Sliced):
         headers.append((b"content-length", b"%d" % content.length))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -178,7 +178,6 @@ async def write(send: Send, status: int, headers: Headers, content: Content) -> 
             async for event in content:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
-    return True
 
 
 def _item(picture: Picture) -> Iterable[bytes | memoryview | Picture]:

@@ -1,11 +1,17 @@
 """Where an upload is put while it comes in: memory while it is small, a file without a name when it is not."""
 
 import asyncio
+import contextlib
+import logging
 import os
 import tempfile
 from typing import IO
 
-IN_MEMORY = 1 << 20
+from gateway.errors import Overloaded
+
+_log = logging.getLogger("gateway.http")
+
+IN_MEMORY = 1 << 18
 
 
 class Spool:
@@ -22,12 +28,12 @@ class Spool:
         self._memory += piece
         self.size += len(piece)
         if len(self._memory) > IN_MEMORY:
-            await asyncio.to_thread(self._flush)
+            await self._to_file()
 
     async def finish(self) -> None:
         """Say that no more comes."""
         if self._file is not None and self._memory:
-            await asyncio.to_thread(self._flush)
+            await self._to_file()
 
     def at(self, offset: int, count: int) -> bytes:
         """Return some of the bytes; several may ask at once."""
@@ -39,7 +45,18 @@ class Spool:
         """Forget the bytes."""
         self._memory = bytearray()
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what could not be written has been said already
+                self._file.close()
+
+    async def _to_file(self) -> None:
+        try:
+            await asyncio.to_thread(self._flush)
+        except OSError as error:
+            _log.error("an upload cannot be put into a file: %s", error.strerror or type(error).__name__)
+            raise Overloaded(
+                "The gateway has no room for this upload at the moment: send it again later, or a smaller one.",
+                headers={"connection": "close", "retry-after": "5"},
+            ) from None
 
     def _flush(self) -> None:
         if self._file is None:

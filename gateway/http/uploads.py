@@ -67,10 +67,10 @@ def described(value: Any, param: str) -> tuple[str, ...]:  # noqa: ANN401 - the 
             return (f"data:;base64,{text}",)
         case {"file_id": _}:
             raise _invalid(param, "files are not stored here, so file_id leads nowhere; send image_url")
-        case [_, *_] if len(value) <= IMAGES_MAX:
-            return tuple(address for item in value for address in described(item, param))
-        case [_, *_]:
+        case [_, *_] if len(value) > IMAGES_MAX:
             raise _invalid(param, f"{IMAGES_MAX} pictures at most can be worked on at once, these are {len(value)}")
+        case [_, *_] if not any(isinstance(item, list) for item in value):
+            return tuple(address for item in value for address in described(item, param))
     raise _invalid(param, 'send a data URL, an https URL, or {"image_url": …}, or a list of them')
 
 
@@ -82,7 +82,7 @@ def from_data_url(address: str, param: str) -> Bytes:
         if not comma or not kind.endswith(";base64"):
             raise _invalid(param, "a data URL has to be in base64: data:image/png;base64,…")
     try:
-        return InMemory(pybase64.b64decode(text.encode(), validate=True))
+        return InMemory(pybase64.b64decode(text, validate=True))
     except ValueError:
         raise _invalid(
             param, "this is neither a data URL nor an https URL; send data:image/png;base64,… or https://…"

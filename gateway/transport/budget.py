@@ -65,17 +65,22 @@ class ByteBudget:
 class Room:
     """What one request holds, until it is left."""
 
-    __slots__ = ("_budget", "held")
+    __slots__ = ("_budget", "_first", "held")
 
     def __init__(self, budget: ByteBudget) -> None:
         """Hold nothing."""
         self._budget = budget
+        self._first: asyncio.Lock | None = None
         self.held = 0
 
     async def take(self, count: int) -> None:
         """Wait until there is room for so many more bytes."""
-        await self._budget.take(count, at_once=self.held > 0)
-        self.held += count
+        if self._first is None:
+            self._first = asyncio.Lock()
+        # One at a time: while the first of several waits nothing is held, and then the others must not wait.
+        async with self._first:
+            await self._budget.take(count, at_once=self.held > 0)
+            self.held += count
 
     def give(self, count: int) -> None:
         """Give some of it back early."""

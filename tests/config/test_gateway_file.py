@@ -221,7 +221,7 @@ def test_a_row_of_a_built_in_model_says_only_what_is_different():
 
 def test_a_row_may_be_like_another_and_stand_for_a_new_model():
     catalogue = read(
-        "catalogue: [{provider: openai-compatible, id: my-flux, like: openai/dall-e-3, n_max: 8, price: {image: 0.002}}]"
+        "catalogue: [{provider: openai-compatible, id: my-flux, like: openai/dall-e-3, n_max: 8, price: {image: 0.1}}]"
     ).catalogue
     row, model = catalogue.find("openai-compatible", "my-flux"), BUILT_IN.find("openai", "dall-e-3")
     assert (row.provider, row.n_max, row.sizes, row.retires) == ("openai-compatible", 8, model.sizes, None)

@@ -109,14 +109,14 @@ class ScriptedTransport:
         now = asyncio.get_running_loop().time()
         self.sent.append(Sent(method, str(url), lowered, content, trusted, body, now))
         assert self.script, f"one request too many: {method} {url}"
-        turn = self.script.pop(0)
-        if isinstance(turn, After):
+        coming = self.script.pop(0)
+        turn = coming.turn if isinstance(coming, After) else coming
+        attempt.sent = not isinstance(turn, Failure) or turn.reached
+        if isinstance(coming, After):
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
-            await asyncio.sleep(turn.seconds)
+            await asyncio.sleep(coming.seconds)
             self.running -= 1
-            turn = turn.turn
-        attempt.sent = not isinstance(turn, Failure) or turn.reached
         if isinstance(turn, BaseException):
             raise turn
         return turn

@@ -259,6 +259,11 @@ def _body(answer: Answer) -> bytes:
     return msgspec.json.encode(answer.json) if answer.body is None else answer.body.encode()
 
 
+def cassettes_of(slug):
+    """Return the conversations of a provider."""
+    return [msgspec.json.decode(file.read_bytes(), type=Cassette) for file in sorted((CASSETTES / slug).glob("*.json"))]
+
+
 def _files():
     return sorted(CASSETTES.rglob("*.json"))
 

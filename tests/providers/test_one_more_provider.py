@@ -1,4 +1,4 @@
-"""Adding a provider takes one file, one folder of cassettes and its rows in the catalogue: done here, with a made-up one."""
+"""Adding a provider takes one file, one folder of cassettes and its rows: done here, with a made-up one."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
 
 
 ADAPTERS = (
-    Adapter(name="acme", base_url=at("https://acme.example/v1"), authorize=key_in("x-acme-key", ""), flow=_flow, n_max=1),
+    Adapter(name="acme", base_url=at("https://acme.example/v1"), authorize=key_in("x-acme-key", ""), flow=_flow),
 )
 '''
 ROWS = """

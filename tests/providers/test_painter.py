@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from gateway.images import ImageRequest
-from gateway.providers import PROVIDERS
 from gateway.painter.painter import painted
+from gateway.providers import PROVIDERS
 from gateway.wire import Paint, Target
 from strategies import Success
 

@@ -8,7 +8,7 @@ from gateway.catalogue import Catalogue, row_of
 from gateway.delivery.verify import look
 from gateway.providers import PROVIDERS
 from strategies import Cause, Failure, Success
-from tests.gateway.scripted import After, answer, picture, refused, route_with, run
+from tests.gateway.scripted import After, answer, asking, picture, refused, route_with, run
 
 KEY = {"provider": "openai", "api_key": "not-real"}
 FANNED = {**KEY, "fan_out": True}
@@ -19,9 +19,9 @@ BUSY = refused(500)
 REFUSED = refused(400, "content_policy_violation")
 
 
-async def fanned(*script, config=FANNED, adapter=ONE_AT_A_TIME, seed=0, outside=None, **params):
-    route, transport = route_with(config, adapter, script, **(outside or {}))
-    outcome, journey = await run(route, seed=seed, **params)
+async def fanned(*script, config=FANNED, request=None, outside=None, **params):
+    route, transport = route_with(config, ONE_AT_A_TIME, script, **(outside or {}))
+    outcome, journey = await run(route, request, **params)
     return outcome, transport, journey
 
 
@@ -102,11 +102,10 @@ async def test_four_calls_run_at_a_time_at_most():
 
 
 async def test_a_seed_is_varied_so_that_pictures_differ():
-    _, transport, _ = await fanned(*[answer()] * 3, model="brand-new", n=3, seed=7)
-    assert [sent.json.get("seed") for sent in transport.sent] == [None] * 3  # the runner's own seed is no parameter
-    route, transport = route_with(FANNED, ONE_AT_A_TIME, [answer()] * 3)
-    await run(route, request=_asking(seed=7, n=3))
+    request = asking(model="brand-new", n=3, seed=7)
+    _, transport, _ = await fanned(*[answer()] * 3, request=request)
     assert [sent.json["seed"] for sent in transport.sent] == [7, 8, 9]
+    assert request.params["seed"] == 7
 
 
 async def test_only_what_is_missing_is_asked_for_again():
@@ -149,7 +148,12 @@ async def test_where_all_parts_fail_the_first_failure_is_told():
 
 
 async def test_one_part_that_failed_for_good_does_not_end_the_next_ones():
-    script = [After(1, BUSY), *[After(2, sized(number)) for number in (1, 2, 3)], After(1, sized(4)), After(1, sized(5))]
+    script = [
+        After(1, BUSY),
+        *[After(2, sized(number)) for number in (1, 2, 3)],
+        After(1, sized(4)),
+        After(1, sized(5)),
+    ]
     outcome, transport, _ = await fanned(*script, model="brand-new", n=6)
     assert (widths(outcome), ledger(outcome), len(transport.sent)) == ([1, 2, 3, 4, 5], ["n=6->5"], 6)
 
@@ -190,12 +194,14 @@ async def test_attempts_are_bounded_for_all_calls_together(allowed, made):
     assert ledger(outcome) == ([] if made == 8 else [f"n=8->{made}"])
 
 
-async def test_calls_that_have_not_begun_by_the_deadline_are_not_made():
+async def test_what_is_there_by_the_deadline_is_handed_over():
     config = {**FANNED, "deadline": 1500}
     script = [After(1, sized(number)) for number in range(8)]
-    outcome, transport, _ = await fanned(*script, config=config, model="brand-new", n=12)
-    assert outcome.cause is Cause.DEADLINE
-    assert len(transport.sent) == 8
+    outcome, transport, journey = await fanned(*script, config=config, model="brand-new", n=12)
+    assert (widths(outcome), ledger(outcome), len(transport.sent)) == ([0, 1, 2, 3], ["n=12->4"], 8)
+    assert journey.maybe_billed == 4
+    outcome, transport, _ = await fanned(*[After(2, sized(0))] * 4, config=config, model="brand-new", n=12)
+    assert (outcome.cause, len(transport.sent)) == (Cause.DEADLINE, 4)
 
 
 async def test_a_fallback_moves_on_only_where_no_part_succeeded():
@@ -245,13 +251,6 @@ async def test_what_the_parts_count_is_added_up_as_far_as_all_count_it():
 
 
 async def test_events_are_not_asked_for_where_pictures_are_put_together():
-    route, transport = route_with(FANNED, ONE_AT_A_TIME, [answer()] * 2)
-    outcome, _ = await run(route, request=_asking(stream=True, partial_images=2, n=2))
+    outcome, transport, _ = await fanned(*[answer()] * 2, model="brand-new", stream=True, partial_images=2, n=2)
     assert all("stream" not in sent.json for sent in transport.sent)
     assert (outcome.reply.events, len(outcome.reply.pictures)) == (None, 2)
-
-
-def _asking(**params):
-    from tests.gateway.scripted import asking
-
-    return asking(model="brand-new", **params)
