@@ -19,8 +19,11 @@ help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
 
 # The examples name keys that only their owner has; without them these examples load, and providers refuse them.
-run: export OPENAI_API_KEY ?= set-OPENAI_API_KEY-to-use-this-example
-run: export AZURE_OPENAI_API_KEY ?= set-AZURE_OPENAI_API_KEY-to-use-this-example
+define STAND_IN
+run: export $(1) ?= set-$(1)-to-use-this-example
+endef
+EXAMPLE_KEYS := $(shell sed -n 's/.*"$${\([A-Z_]*\)}".*/\1/p' examples/configs/gateway.yaml)
+$(foreach key,$(sort $(EXAMPLE_KEYS)),$(eval $(call STAND_IN,$(key))))
 run: .venv/.run ## serve examples/configs on http://127.0.0.1:8787 (more flags: ARGS="--port 9000")
 	$(BIN)/beamsplitter serve --configs examples/configs $(ARGS)
 

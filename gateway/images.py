@@ -112,12 +112,24 @@ class ImageRequest:
         """The model the caller named."""
         return self.params.get("model")
 
+    def with_params(self, params: Mapping[str, Any]) -> "ImageRequest":
+        """Return this request with other parameters: what `dataclasses.replace` does, on the path of every request."""
+        return ImageRequest(
+            params=params,
+            path=self.path,
+            metadata=self.metadata,
+            headers=self.headers,
+            credential=self.credential,
+            part=self.part,
+            room=self.room,
+        )
+
     @property
     def operation(self) -> Operation:
         """What is to be done: new pictures, changes to given ones, or variations of one."""
-        if self.path.endswith("/variations"):
-            return "vary"
-        return "edit" if "image" in self.params or self.path.endswith("/edits") else "generate"
+        if "image" not in self.params and self.path.endswith("/generations"):
+            return "generate"
+        return "vary" if self.path.endswith("/variations") else "edit"
 
     @property
     def images(self) -> tuple[Upload, ...]:

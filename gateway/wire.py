@@ -174,6 +174,7 @@ class Minted:
 
 
 Minting = Generator[Send, Received, Minted | Failure]
+Mint = Callable[[Target, float], Minting | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ class Adapter:
     """Hosts beside the base URL's that may see the credential: a name, or `.suffix`."""
     n_max: int | None = None
     """Pictures per call, where the catalogue does not know the model; `None`: any number."""
-    mint: Callable[[Target, float], Minting | None] | None = None
+    mint: Mint | None = None
     """How a token is made at a time, in seconds since 1970; `None` for a target whose credential needs none."""
     sign: Callable[[Target, Outgoing], Mapping[str, str]] | None = None
     """The headers that sign a request."""
@@ -212,7 +213,9 @@ class Adapter:
 
 
 def joined(base_url: str, path: str) -> str:
-    """Return the address that a path leads to: behind the base URL, or beside its last segment after `/../`."""
+    """Return the address that a path leads to: behind the base URL, beside its last segment after `/../`, or itself."""
+    if path.startswith(("https://", "http://")):
+        return path
     if path.startswith("/../"):
         return base_url.rpartition("/")[0] + path.removeprefix("/..")
     return base_url + path

@@ -1,8 +1,9 @@
-"""A strict stand-in for OpenAI's image API on a real socket: refuses what OpenAI refuses, fails by model name."""
+"""A strict stand-in for OpenAI's image API on a real socket: refuses what OpenAI refuses, fails by model name.
+
+What its models take is in `fake_openai/rules.py`, its forms in `uploads.py`, its answers and events in `answers.py`.
+"""
 
 import asyncio
-import base64
-import io
 import json
 import ssl
 import threading
@@ -10,72 +11,97 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from PIL import Image
 
+from tests.fake_openai import answers
+from tests.fake_openai.rules import Params, check
+from tests.fake_openai.uploads import check_files, read_form
+from tests.fake_openai.wrong import Wrong
 from tests.own_thread import OwnThread
 
 KEY = "test-provider-key-not-real"
 
-_COMMON = {"model", "prompt", "n", "size", "quality", "user"}
-_GPT = _COMMON | {"background", "moderation", "output_format", "output_compression", "stream", "partial_images"}
-_DALLE = {"dall-e-2": _COMMON | {"response_format"}, "dall-e-3": _COMMON | {"response_format", "style"}}
-
-
-def png(width: int = 1024, height: int = 1024) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (width, height), (90, 60, 160)).save(buffer, "PNG")
-    return buffer.getvalue()
+_BODY_BYTES = 1 << 28
 
 
 @dataclass
 class FakeOpenAI(OwnThread):
-    """Runs in a thread of its own; `seen` holds every request that arrived."""
+    """Runs in a thread of its own; `seen` holds every request that arrived, of a picture its hash."""
 
     key: str = KEY
     seen: list[dict[str, Any]] = field(default_factory=list)
     failures: list[tuple[int, dict[str, Any], dict[str, str]]] = field(default_factory=list)
     """Scripted answers, used up before the API answers properly: status, body, headers."""
     tls: ssl.SSLContext | None = None
+    store_port: int = field(init=False)
+    """Where the pictures are that answers link to: on a host of its own, as the API's are."""
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
+        """What was asked for; of a form, its texts."""
         return [request["json"] for request in self.seen]
 
     async def _serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
-        application = web.Application()
-        application.router.add_post("/v1/images/generations", self._generations)
-        application.router.add_post("/openai/v1/images/generations", self._generations)
+        application = web.Application(client_max_size=_BODY_BYTES)
+        for root in ("/v1", "/openai/v1"):
+            application.router.add_post(f"{root}/images/{{endpoint:generations|edits|variations}}", self._images)
+        application.router.add_get(r"/pictures/{width:\d+}x{height:\d+}.png", _picture)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.tls)
-        await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]
+        sites = [web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.tls) for _ in range(2)]
+        for site in sites:
+            await site.start()
+        self.port, self.store_port = (site._server.sockets[0].getsockname()[1] for site in sites)
         ready.set()
         await stop.wait()
         await runner.cleanup()
 
-    async def _generations(self, request: web.Request) -> web.StreamResponse:
-        raw = await request.read()
-        body = json.loads(raw)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        peer = request.transport.get_extra_info("peername")
-        self.seen.append({"path": request.path, "headers": headers, "json": body, "connection": peer})
+    async def _images(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer(request, request.match_info["endpoint"])
+        except Wrong as wrong:
+            return web.json_response(wrong.body, status=wrong.status)
+
+    async def _answer(self, request: web.Request, endpoint: str) -> web.StreamResponse:
+        expected = "application/json" if endpoint == "generations" else "multipart/form-data"
+        seen: dict[str, Any] = {
+            "path": request.path,
+            "headers": {name.lower(): value for name, value in request.headers.items()},
+            "json": {},
+            "files": [],
+            "connection": request.transport.get_extra_info("peername"),
+        }
+        self.seen.append(seen)
+        if request.content_type == "multipart/form-data":
+            form = await read_form(request)
+            seen.update(json=form.texts, files=form.files)
+            params: Params = form.params
+        else:
+            seen["json"] = params = json.loads(await request.read())
         if request.headers.get("Authorization") != f"Bearer {self.key}" and request.headers.get("api-key") != self.key:
-            return _error(401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided")
-        if request.content_type != "application/json":
-            return _error(400, "invalid_request_error", None, "send application/json")
+            raise Wrong("Incorrect API key provided", None, "invalid_api_key", status=401)
+        if request.content_type != expected:
+            raise Wrong(f"send {expected}", None, None)
         if self.failures:
             status, answer, headers = self.failures.pop(0)
             return web.json_response(answer, status=status, headers=headers)
-        return await self._pictures(request, body)
+        model = params.get("model", "dall-e-2")
+        failed = await self._failed(request, model.split(":"))
+        if failed is not None:
+            return failed
+        check(endpoint, params)
+        if endpoint != "generations":
+            check_files(endpoint, model, seen["files"])
+        if params.get("stream") is True:
+            return await _streamed(request, endpoint, model.split(":"), params)
+        return web.json_response(answers.body(endpoint, model, params, f"http://127.0.0.1:{self.store_port}/pictures"))
 
-    async def _pictures(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:  # noqa: PLR0911 - one for each fault
-        model = body.get("model", "dall-e-2")
-        match model.split(":"):
+    async def _failed(self, request: web.Request, model: list[str]) -> web.StreamResponse | None:
+        """Fail as the model's name says, if it says so."""
+        match model:
             case ["slow", seconds]:
                 await asyncio.sleep(float(seconds))
             case ["status", status]:
-                return _error(int(status), "server_error", None, f"scripted {status}")
+                raise Wrong(f"scripted {status}", None, None, status=int(status), type_="server_error")
             case ["cut"]:
                 response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
                 await response.prepare(request)
@@ -89,32 +115,31 @@ class FakeOpenAI(OwnThread):
             case ["redirect"]:
                 return web.Response(status=307, headers={"Location": f"{self.url}/elsewhere"})
             case ["refused"]:
-                return _error(400, "image_generation_user_error", "moderation_blocked", "refused")
-        known = _DALLE.get(model, _GPT)
-        if not isinstance(body.get("prompt"), str):
-            return _error(400, "invalid_request_error", "missing_required_parameter", "no prompt", "prompt")
-        for name in sorted(body.keys() - known):
-            return _error(400, "invalid_request_error", "unknown_parameter", f"Unknown parameter: '{name}'.", name)
-        return web.json_response(self._answer(model, body))
-
-    def _answer(self, model: str, body: dict[str, Any]) -> dict[str, Any]:
-        size = body.get("size", "1024x1024")
-        width, height = map(int, (size if size != "auto" else "1024x1024").split("x"))
-        item = {"b64_json": base64.b64encode(png(width, height)).decode()}
-        if model in _DALLE and body.get("response_format", "url") == "url":
-            item = {"url": f"http://127.0.0.1:{self.port}/pictures/1.png"}
-        answer: dict[str, Any] = {"created": 1763600000, "data": [item] * body.get("n", 1)}
-        if model not in _DALLE:
-            answer["usage"] = {
-                "input_tokens": 10,
-                "input_tokens_details": {"text_tokens": 10, "image_tokens": 0},
-                "output_tokens": 272,
-                "total_tokens": 282,
-            }
-        return answer
+                raise Wrong("refused", None, "moderation_blocked", type_="image_generation_user_error")
+        return None
 
 
-def _error(status: int, type_: str, code: str | None, message: str, param: str | None = None) -> web.Response:
-    return web.json_response(
-        {"error": {"message": message, "type": type_, "param": param, "code": code}}, status=status
-    )
+async def _streamed(request: web.Request, endpoint: str, model: list[str], params: Params) -> web.StreamResponse:
+    """Send the events; `stream-cut` hangs up after the first, `stream-refused` follows it with an error."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+    await response.prepare(request)
+    for event in answers.events(endpoint, params):
+        await response.write(event)
+        match model:
+            case ["stream-cut"]:
+                request.transport.close()
+                return response
+            case ["stream-refused"]:
+                wrong = Wrong("refused", None, "moderation_blocked", type_="image_generation_user_error")
+                await response.write(answers.event("error", wrong.body))
+                break
+    await response.write_eof()
+    return response
+
+
+async def _picture(request: web.Request) -> web.Response:
+    """Serve a linked picture as a store with signed links does: to whoever has the link, and to no credential."""
+    if "Authorization" in request.headers or "api-key" in request.headers:
+        return web.Response(status=403)
+    size = int(request.match_info["width"]), int(request.match_info["height"])
+    return web.Response(body=answers.painted(*size), content_type="image/png")

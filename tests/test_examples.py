@@ -1,16 +1,19 @@
 """Every config in examples/configs does what its description says, in a gateway that runs as a user runs it."""
 
 import base64
+import contextlib
 import http.client
 import io
 import json
 import random
+import re
 import shutil
 import socket
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -20,11 +23,12 @@ from PIL import Image
 from gateway.cli import main
 from gateway.config.folder import read
 from strategies import LoadBalance
+from tests.fake_others import FakeOthers
 from tests.fake_provider import KEY, FakeOpenAI
 from tests.running import ROOT, serving
 
 EXAMPLES = ROOT / "examples" / "configs"
-KEYS = {"OPENAI_API_KEY": KEY, "AZURE_OPENAI_API_KEY": KEY}
+KEYS = dict.fromkeys(re.findall(r"\$\{(\w+)\}", (EXAMPLES / "gateway.yaml").read_text()), KEY)
 FILES = sorted(file for file in EXAMPLES.iterdir() if file.stem != "gateway")
 NAMES = [file.stem for file in FILES]
 
@@ -33,6 +37,18 @@ LIMITED = (429, {"error": {"message": "slow down"}}, {"retry-after": "30"})
 REFUSED = (400, {"error": {"message": "refused", "code": "moderation_blocked"}}, {})
 WITHOUT_A_PICTURE = (200, {"created": 1, "data": []}, {})
 GPT = {"model": "gpt-image-2"}
+FLUX, KONTEXT = "flux-2-pro", "flux-kontext-pro"
+SD, GEMINI = "stability.sd3-5-large-v1:0", "gemini-3.1-flash-image"
+
+
+def png(mode, colour):
+    buffer = io.BytesIO()
+    Image.new(mode, (256, 256), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+OTTER = png("RGB", (90, 60, 30))
+PICTURES = {"image": OTTER, "image[]": OTTER, "mask": png("RGBA", (0, 0, 0, 0))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +57,8 @@ class Case:
 
     says: str
     body: dict[str, Any] = field(default_factory=dict)
+    edits: tuple[str, ...] = ()
+    """The pictures that come along, by the names of their fields; without any, a new picture is wanted."""
     metadata: dict[str, str] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     given: dict[str, list[Any]] = field(default_factory=dict)
@@ -55,6 +73,10 @@ class Case:
     maybe_billed: int = 0
     adaptations: str | None = None
     size: tuple[int, int] = (1024, 1024)
+    count: int = 1
+    keeps: int | None = None
+    """For how many seconds the links are good; `None`: the provider answers as it does."""
+    cost: str | None = None
     model: str = "sandbox"
     seconds: tuple[float, float] = (0, 30)
     """Between which the answer comes."""
@@ -63,6 +85,22 @@ class Case:
 
 
 CASES: dict[str, list[Case]] = {
+    "bedrock-or-vertex": [
+        Case(
+            says="Bedrock is well",
+            answered="config.targets[0]",
+            model=SD,
+            sent=[("aws", {"model": SD})],
+        ),
+        Case(
+            says="Bedrock throttles",
+            given={"aws": [(429, {"message": "Too many requests"}, {"x-amzn-errortype": "ThrottlingException"})]},
+            answered="config.targets[1]",
+            attempts=2,
+            model=GEMINI,
+            sent=[("aws", {"model": SD}), ("google-cloud", {"model": GEMINI})],
+        ),
+    ],
     "by-plan": [
         Case(says="pro plans", metadata={"plan": "pro"}, answered="config.targets[0]"),
         Case(says="enterprise", metadata={"plan": "enterprise"}, answered="config.targets[0]"),
@@ -104,6 +142,45 @@ CASES: dict[str, list[Case]] = {
             sent=[("openai", {"model": "gpt-image-1-mini"}), ("openai", GPT)],
         ),
     ],
+    "edits": [
+        Case(
+            says="OpenAI is well",
+            edits=("image", "mask"),
+            answered="config.targets[0]",
+            model="gpt-image-2",
+            sent=[("openai", GPT)],
+        ),
+        Case(
+            says="OpenAI is down",
+            edits=("image",),
+            given={"openai": [DOWN]},
+            answered="config.targets[1]",
+            attempts=2,
+            model=KONTEXT,
+            sent=[("openai", GPT), ("flux", {"model": KONTEXT, "input_image": "a picture"})],
+        ),
+        Case(
+            says="of several pictures none is lost",
+            edits=("image[]", "image[]"),
+            given={"openai": [LIMITED]},
+            answered="config.targets[1]",
+            attempts=2,
+            model=KONTEXT,
+            sent=[
+                ("openai", GPT),
+                ("flux", {"model": KONTEXT, "input_image": "a picture", "input_image_2": "a picture"}),
+            ],
+        ),
+        Case(
+            says="a masked edit is not turned into one without",
+            edits=("image", "mask"),
+            given={"openai": [DOWN]},
+            status=503,
+            answered="config.targets[1]",
+            attempts=2,
+            sent=[("openai", GPT)],
+        ),
+    ],
     "fallback": [
         Case(says="OpenAI is well", answered="config.targets[0]", model="gpt-image-2", sent=[("openai", GPT)]),
         Case(
@@ -131,6 +208,25 @@ CASES: dict[str, list[Case]] = {
             sent=[("openai", GPT)],
         ),
     ],
+    "many-pictures": [
+        Case(
+            says="three are three",
+            body={"n": 3},
+            count=3,
+            attempts=3,
+            model=FLUX,
+            sent=[("flux", {"model": FLUX})] * 3,
+        ),
+        Case(
+            says="only what failed is painted again",
+            body={"n": 2},
+            given={"flux": [DOWN]},
+            count=2,
+            attempts=3,
+            model=FLUX,
+            sent=[("flux", {"model": FLUX})] * 3,
+        ),
+    ],
     "moderation": [Case(says="the second opinion", answered="config.targets[1]", attempts=2)],
     "never-twice": [
         Case(
@@ -154,6 +250,15 @@ CASES: dict[str, list[Case]] = {
             answered="config.targets[0]",
             maybe_billed=1,
             sent=[("openai", GPT | {"quality": "high"})],
+        ),
+    ],
+    "own-links": [
+        Case(says="a link of our own", keeps=86_400, model=FLUX, sent=[("flux", {"model": FLUX})]),
+        Case(
+            says="whoever wants no link gets none",
+            body={"response_format": "b64_json"},
+            model=FLUX,
+            sent=[("flux", {"model": FLUX})],
         ),
     ],
     "own-key": [
@@ -223,19 +328,28 @@ CASES: dict[str, list[Case]] = {
     ],
     "self-hosted": [
         Case(
-            says="the studio answers",
+            says="the studio answers, as the catalogue says it can",
+            body={"size": "1000x1000"},
             answered="config.targets[0]",
+            adaptations="size=1000x1000->1024x1024",
+            cost="0.002000",
             model="flux-schnell",
-            sent=[("studio", {"model": "flux-schnell"})],
+            sent=[("studio", {"model": "flux-schnell", "size": "1024x1024"})],
         ),
         Case(
             says="the studio is broken",
+            body={"size": "768x768"},
+            size=(768, 768),
             given={"studio": [DOWN]},
             answered="config.targets[1]",
             attempts=2,
-            sent=[("studio", {"model": "flux-schnell"})],
+            model="automatic1111",
+            sent=[
+                ("studio", {"model": "flux-schnell", "size": "768x768"}),
+                ("forge", {"model": "txt2img", "width": 768, "height": 768}),
+            ],
         ),
-        Case(says="the studio is off", variant="self-hosted-off", answered="config.targets[1]", attempts=2),
+        Case(says="both are off", variant="self-hosted-off", answered="config.targets[2]", attempts=3),
     ],
     "single": [
         Case(says="its defaults", model="gpt-image-2", sent=[("openai", GPT | {"quality": "medium"})]),
@@ -252,6 +366,26 @@ CASES: dict[str, list[Case]] = {
             code="invalid_size",
         ),
     ],
+    "strict": [
+        Case(
+            says="a size that OpenAI has",
+            body={"size": "1536x1024"},
+            size=(1536, 1024),
+            answered="config.targets[0]",
+            model="gpt-image-1.5",
+            sent=[("openai", {"model": "gpt-image-1.5", "size": "1536x1024"})],
+        ),
+        Case(
+            says="a size that only FLUX has",
+            body={"size": "1280x512"},
+            size=(1280, 512),
+            answered="config.targets[1]",
+            attempts=2,
+            model=FLUX,
+            sent=[("flux", {"model": FLUX, "width": 1280, "height": 512})],
+        ),
+        Case(says="a size that nobody has", body={"size": "1000x1000"}, status=422, code="unsupported"),
+    ],
     "timeouts": [
         Case(
             says="the quick one answers, and the slow one may send a bill",
@@ -264,7 +398,7 @@ CASES: dict[str, list[Case]] = {
 }
 
 
-class Providers(dict[str, FakeOpenAI]):
+class Providers(dict[str, FakeOpenAI | FakeOthers]):
     """Stand-ins for every provider that the examples name."""
 
     def forget(self):
@@ -283,8 +417,11 @@ class Providers(dict[str, FakeOpenAI]):
 
 @pytest.fixture(scope="module")
 def providers():
-    with FakeOpenAI() as openai, FakeOpenAI() as eu, FakeOpenAI() as us, FakeOpenAI(key=None) as studio:
-        yield Providers(openai=openai, eu=eu, us=us, studio=studio)
+    with contextlib.ExitStack() as stack:
+        like_openai = {name: stack.enter_context(FakeOpenAI()) for name in ("openai", "eu", "us")}
+        others = {name: stack.enter_context(FakeOthers()) for name in ("flux", "aws", "google-cloud")}
+        own = {"studio": FakeOpenAI(key=None), "forge": FakeOthers(key=None)}
+        yield Providers(like_openai | others | {name: stack.enter_context(fake) for name, fake in own.items()})
 
 
 @pytest.fixture(scope="module")
@@ -308,23 +445,39 @@ def gateway(providers, unused_port, tmp_path_factory):
 
     def stand_ins(document):
         keys = document["virtual_keys"]
-        assert set(keys) == {"openai-prod", "azure-eu", "azure-us"}, "the new one needs a stand-in"
-        keys["openai-prod"]["custom_host"] = providers["openai"].url
-        for region in ("eu", "us"):
-            keys[f"azure-{region}"]["custom_host"] = f"http://127.0.0.1:{providers[region].port}/openai"
+        hosts = {
+            "openai-prod": providers["openai"].url,
+            **{f"azure-{name}": f"http://127.0.0.1:{providers[name].port}/openai" for name in ("eu", "us")},
+            "flux": providers["flux"].url,
+            "aws": providers["aws"].origin,
+            "google-cloud": providers["google-cloud"].origin,
+        }
+        assert set(keys) == set(hosts), "the new one needs a stand-in"
+        for name, host in hosts.items():
+            keys[name]["custom_host"] = host
+        # A service account signs in at an https address, which a stand-in is not: a token stands for one.
+        keys["google-cloud"]["api_key"] = keys["google-cloud"].pop("vertex_service_account_json")
 
     edit("gateway", stand_ins)
     edit("own-key", lambda document: document.update(custom_host=providers["openai"].url))
-    edit("self-hosted", lambda document: document["targets"][0].update(custom_host=providers["studio"].url))
-    off = f"http://127.0.0.1:{unused_port}/v1"
-    edit("self-hosted", lambda document: document["targets"][0].update(custom_host=off), to="self-hosted-off")
+
+    def servers(*hosts):
+        def change(document):
+            for target, host in zip(document["targets"], hosts, strict=False):
+                target["custom_host"] = host
+
+        return change
+
+    edit("self-hosted", servers(providers["studio"].url, providers["forge"].origin))
+    off = f"http://127.0.0.1:{unused_port}"
+    edit("self-hosted", servers(f"{off}/v1", off), to="self-hosted-off")
     broken = {"model": "sandbox", "sandbox": {"status": 503}}
     edit(
         "regions",
         lambda document: document["targets"][0]["targets"][0].update(override_params=broken),
         to="regions-without-sweden",
     )
-    with serving(folder, env=KEYS) as running:
+    with serving(folder, "--data", str(folder.parent / "data"), env=KEYS) as running:
         yield running
 
 
@@ -337,11 +490,39 @@ class Answer:
 
     @property
     def pictures(self):
-        return [Image.open(io.BytesIO(base64.b64decode(item["b64_json"]))) for item in self.json["data"]]
+        return [Image.open(io.BytesIO(_picture(item))) for item in self.json["data"]]
+
+    @property
+    def links(self):
+        return [urlsplit(item["url"]) for item in self.json["data"] if "url" in item]
 
 
-def post(running, body, *, config=None, metadata=None, headers=None):
-    sent = {"content-type": "application/json", **(headers or {})}
+def _picture(item):
+    if "b64_json" in item:
+        return base64.b64decode(item["b64_json"])
+    link = urlsplit(item["url"])
+    connection = http.client.HTTPConnection(link.netloc, timeout=30)
+    try:
+        connection.request("GET", f"{link.path}?{link.query}")
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def form(texts, pictures):
+    """Return a body as browsers send it, and its type."""
+    parts = [(f'name="{name}"', str(value).encode()) for name, value in texts.items()]
+    parts += [(f'name="{name}"; filename="otter.png"', PICTURES[name]) for name in pictures]
+    head = "--otter\r\nContent-Disposition: form-data; "
+    lines = [b"%b%b\r\n\r\n%b\r\n" % (head.encode(), about.encode(), content) for about, content in parts]
+    return b"".join([*lines, b"--otter--\r\n"]), "multipart/form-data; boundary=otter"
+
+
+def post(running, body, *, edits=(), config=None, metadata=None, headers=None):
+    body = {"prompt": "an otter", **body}
+    path = "edits" if edits else "generations"
+    content, kind = form(body, edits) if edits else (json.dumps(body), "application/json")
+    sent = {"content-type": kind, **(headers or {})}
     if config is not None:
         sent["x-portkey-config"] = config
     if metadata is not None:
@@ -349,7 +530,7 @@ def post(running, body, *, config=None, metadata=None, headers=None):
     connection = http.client.HTTPConnection(running.url.removeprefix("http://"), timeout=30)
     began = time.monotonic()
     try:
-        connection.request("POST", "/v1/images/generations", json.dumps({"prompt": "an otter", **body}), sent)
+        connection.request("POST", f"/v1/images/{path}", content, sent)
         response = connection.getresponse()
         return Answer(response.status, response.headers, json.loads(response.read()), time.monotonic() - began)
     finally:
@@ -386,11 +567,24 @@ def test_an_example_does_what_it_says(name, case, gateway, providers):
     providers.forget()
     for provider, answers in case.given.items():
         providers[provider].failures.extend(answers)
-    answer = post(gateway, case.body, config=case.variant or name, metadata=case.metadata, headers=case.headers)
+    answer = post(
+        gateway,
+        case.body,
+        edits=case.edits,
+        config=case.variant or name,
+        metadata=case.metadata,
+        headers=case.headers,
+    )
     assert answer.status == case.status, answer.json
     assert providers.seen(pool="azure" in dict(case.sent)) == case.sent
     if case.status == 200:
-        assert [(picture.format, picture.size) for picture in answer.pictures] == [("PNG", case.size)]
+        assert [(picture.format, picture.size) for picture in answer.pictures] == [("PNG", case.size)] * case.count
+        if case.keeps is not None:
+            assert {link.netloc for link in answer.links} == {gateway.url.removeprefix("http://")}
+            good_for = int(parse_qs(answer.links[0].query)["expires"][0]) - answer.json["created"]
+            assert abs(good_for - case.keeps) < 30
+        if case.cost is not None:
+            assert answer.headers["x-gateway-cost-usd"] == case.cost
         assert answer.headers["x-gateway-model"] == case.model
     else:
         assert case.code in (None, answer.json["error"]["code"])

@@ -138,14 +138,14 @@ class Catalogue:
         name = next((given for key in _NAMING_OPTIONS if options and (given := options.get(key))), model)
         if not isinstance(name, str):
             return None
-        own = self._own.get(provider)
-        if own is not None and name in own:
-            return own[name]
-        rows = _rows(provider) if provider in _sources() else {}
-        row = rows.get(name)
-        if row is None and (dated := _DATED.fullmatch(name)):
-            row = rows.get(dated[1])
-        return row
+        built_in = _rows(provider) if provider in _sources() else {}
+        for rows in (self._own[provider], built_in) if provider in self._own else (built_in,):
+            row = rows.get(name)
+            if row is None and (dated := _DATED.fullmatch(name)):
+                row = rows.get(dated[1])
+            if row is not None:
+                return row
+        return None
 
     def all_rows(self) -> tuple[ModelRow, ...]:
         """Return every row once, provider by provider."""

@@ -3,7 +3,8 @@
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from datetime import timedelta
 from typing import IO, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,6 +14,9 @@ _IN_MEMORY = 1 << 22
 _SLICE = 1 << 20
 _TAKEN = ("endpoint", "region", "virtual_hosted_style")
 _FORM = "s3://BUCKET/PREFIX?endpoint=https://…&region=…"
+# That a bucket cannot be reached is said while the caller still waits, and holds up no thread for minutes.
+_PATIENCE: Any = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=30)}
+_REPEATS: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
 
 
 class BucketStore:
@@ -22,6 +26,7 @@ class BucketStore:
         """Use `s3://bucket/prefix?endpoint=…&region=…`; credentials come from the usual AWS_… variables."""
         try:
             import obstore  # noqa: PLC0415 - an extra
+            from obstore.exceptions import BaseError  # noqa: PLC0415 - an extra
             from obstore.store import S3Store  # noqa: PLC0415
         except ImportError:
             raise OSError(
@@ -39,10 +44,13 @@ class BucketStore:
         if options.get("virtual_hosted_style") == "true":
             config["virtual_hosted_style_request"] = True
         self._client = obstore
+        self._fault: type[Exception] = BaseError
+        reaching: Any = {"allow_http": endpoint is not None and endpoint.startswith("http://"), **_PATIENCE}
         self._bucket = S3Store(
             parts.netloc,
             prefix=parts.path.strip("/") or None,
-            client_options={"allow_http": True} if endpoint and endpoint.startswith("http://") else None,
+            client_options=reaching,
+            retry_config=_REPEATS,
             **config,
         )
 
@@ -63,7 +71,8 @@ class BucketStore:
         if NAME.fullmatch(name) is None:
             return None
         try:
-            found = self._client.get(self._bucket, name)
+            with self._told():
+                found = self._client.get(self._bucket, name)
         except FileNotFoundError:
             return None
         return Kept(found.meta["size"], _chunks(found.stream(min_chunk_size=_SLICE)))
@@ -72,13 +81,19 @@ class BucketStore:
         """Leave the bucket to its own rules."""
 
     def _upload(self, name: str, file: IO[bytes]) -> None:
-        try:
+        with self._told():
             with contextlib.suppress(FileNotFoundError):
                 self._client.head(self._bucket, name)
                 return
             self._client.put(self._bucket, name, file)
-        except Exception as error:
-            raise OSError(f"the bucket did not take it: {type(error).__name__}") from error
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say what the client could not do in the one way that callers know."""
+        try:
+            yield
+        except self._fault as error:
+            raise OSError(f"the bucket cannot be used: {type(error).__name__}") from error
 
 
 def _chunks(stream: Iterable[Any]) -> Generator[bytes, None, None]:

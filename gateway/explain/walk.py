@@ -197,7 +197,11 @@ class _Walk:
         if prepared.calls > 1:
             told["calls"] = prepared.calls
         told["price_usd"] = None if prices is None else list(prices)
-        return told, self._failures(spec, status), worst_of(spec, math.nan if prices is None else prices[1])
+        return (
+            told,
+            self._failures(spec, status),
+            worst_of(spec, math.nan if prices is None else prices[1], prepared.calls),
+        )
 
     def _failures(self, spec: TargetSpec, status: int | None) -> Failures:
         """Return how a target may fail that is taken to answer with the status, if with any."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.compile import retry_rule
 from gateway.config.spec import TargetSpec
+from gateway.target import AT_ONCE
 from strategies import LONGEST_TOTAL_WAIT
 
 
@@ -39,12 +40,13 @@ def _unknown_first(price: float) -> float:
     return -math.inf if math.isnan(price) else -price
 
 
-def worst_of(spec: TargetSpec, dearest: float) -> Worst:
-    """Return the worst of one target, every attempt of which costs at most so much."""
+def worst_of(spec: TargetSpec, dearest: float, calls: int = 1) -> Worst:
+    """Return the worst of one target, of which one round costs at most so much; a round may take several calls."""
     rule = retry_rule(spec)
     attempts = 1 + rule.attempts
     limit = math.inf if spec.request_timeout is None else spec.request_timeout
     waits = sum(rule.backoff.longest(retries, rate_limited=True) for retries in range(rule.attempts))
     if rule.attempts and rule.use_retry_after:
         waits = LONGEST_TOTAL_WAIT
-    return Worst(attempts, attempts * limit + waits, (dearest,) * attempts)
+    rounds = math.ceil(calls / AT_ONCE)
+    return Worst(calls * attempts, rounds * (attempts * limit + waits), (dearest,) * attempts)

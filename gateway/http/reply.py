@@ -2,52 +2,28 @@
 
 import math
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import orjson
-import pybase64
 from starlette.types import Send
 
 from gateway.errors import GatewayError
 from gateway.http.envelope import envelope
 from gateway.http.events import EVENT_HEADERS, passed_on, synthesised
+from gateway.http.sliced import Part, Sliced
 from gateway.images import ImageReply, ImageRequest, Picture
 from gateway.providers import PROVIDERS
 from strategies import Cause, Failure, Journey
 
 Headers = list[tuple[bytes, bytes]]
 
-
-class Sliced:
-    """A body of a known length that is made while it is sent, as it is large."""
-
-    def __init__(self, parts: Sequence[bytes | memoryview | Picture]) -> None:
-        """Pictures stand for their base64."""
-        self._parts = parts
-        self.length = sum(map(_length, parts))
-
-    def slices(self) -> Iterator[bytes]:
-        """Yield the body, a slice at a time."""
-        for part in self._parts:
-            if isinstance(part, Picture):
-                view = memoryview(part.data or b"")
-                for start in range(0, len(view), _SLICE):
-                    yield pybase64.b64encode(view[start : start + _SLICE])
-            else:
-                view = memoryview(part)
-                for start in range(0, len(view), _SLICE):
-                    yield bytes(view[start : start + _SLICE])
-
-
 Content = bytes | Sliced | AsyncGenerator[bytes, None]
 """Events have no length that is known before their end."""
 Answer = tuple[int, Headers, Content]
 """Status, headers, body."""
 
-_SLICE = 3 << 16
-"""Bytes at a time: a multiple of three, so that the base64 of slices is that of the whole."""
 _HELD_BYTES = 1 << 20
 
 JSON = (b"content-type", b"application/json")
@@ -138,7 +114,7 @@ def _public(failed: Failure) -> tuple[int, str, str]:
 def success(reply: ImageReply, request: ImageRequest, deadline: float) -> tuple[Headers, Content]:
     """Return the body of a success: as the provider sent it where that is already right, else built from its parts."""
     if request.params.get("stream") is True:
-        coming = passed_on(reply.events, deadline) if reply.events is not None else synthesised(reply, request)
+        coming = passed_on(reply.events, request, deadline) if reply.events else synthesised(reply, request)
         return [*EVENT_HEADERS], coming
     return [JSON], pictures(reply)
 
@@ -147,7 +123,7 @@ def pictures(reply: ImageReply) -> bytes | Sliced:
     """Return the body that holds the pictures; a large one that has to be encoded is not held in memory as well."""
     if reply.canonical is not None:
         return reply.canonical
-    parts: list[bytes | memoryview | Picture] = [b'{"created":%d,"data":[' % (reply.created or int(time.time()))]  # noqa: TID251 - wall time is the field
+    parts: list[Part] = [b'{"created":%d,"data":[' % (reply.created or int(time.time()))]  # noqa: TID251 - wall time is the field
     for index, picture in enumerate(reply.pictures):
         parts.append(b"," if index else b"")
         parts.extend(_item(picture))
@@ -155,9 +131,8 @@ def pictures(reply: ImageReply) -> bytes | Sliced:
     for name, value in reply.about.items():
         parts.append(b",%b:%b" % (orjson.dumps(name), orjson.dumps(value)))
     parts.append(b"}")
-    if sum(map(_length, parts)) > _HELD_BYTES:
-        return Sliced(parts)
-    return b"".join(pybase64.b64encode(part.data or b"") if isinstance(part, Picture) else part for part in parts)
+    body = Sliced(parts)
+    return body if body.length > _HELD_BYTES else body.whole()
 
 
 async def write(send: Send, status: int, headers: Headers, content: Content) -> None:
@@ -180,7 +155,7 @@ async def write(send: Send, status: int, headers: Headers, content: Content) -> 
     await send({"type": "http.response.body", "body": b""})
 
 
-def _item(picture: Picture) -> Iterable[bytes | memoryview | Picture]:
+def _item(picture: Picture) -> Iterable[Part]:
     separator = b"{"
     if picture.url is not None:
         yield b'{"url":%b' % orjson.dumps(picture.url)
@@ -196,10 +171,6 @@ def _item(picture: Picture) -> Iterable[bytes | memoryview | Picture]:
     if picture.revised_prompt is not None:
         yield b',"revised_prompt":%b' % orjson.dumps(picture.revised_prompt)
     yield b"}"
-
-
-def _length(part: bytes | memoryview | Picture) -> int:
-    return -(-len(part.data or b"") // 3) * 4 if isinstance(part, Picture) else len(part)
 
 
 def _sentence(message: str) -> str:

@@ -1,8 +1,8 @@
 """The leaf of the tree: one provider target, from the caller's request to pictures in the form that was asked for."""
 
-from gateway.target.fan_out import FanOut
+from gateway.target.fan_out import AT_ONCE, FanOut
 from gateway.target.leaf import ImageTarget, Outside
 from gateway.target.prepare import Prepared
 from gateway.target.tokens import Tokens
 
-__all__ = ["FanOut", "ImageTarget", "Outside", "Prepared", "Tokens"]
+__all__ = ["AT_ONCE", "FanOut", "ImageTarget", "Outside", "Prepared", "Tokens"]

@@ -1,6 +1,5 @@
 """A request's body as bytes: JSON, or a multipart form, with the caller's pictures written where they belong."""
 
-import asyncio
 import secrets
 from typing import Any
 
@@ -15,22 +14,17 @@ _PASSED_ON = orjson.OPT_PASSTHROUGH_DATACLASS
 _UNSAFE = str.maketrans({"\r": "%0D", "\n": "%0A", '"': "%22"})
 
 
-async def body_of(step: Send, *, heavy: bool) -> tuple[bytes | None, str | None]:
-    """Return the body and its type; `heavy` ones, which hold pictures, are written off the event loop."""
-    if step.json is None and step.form is None and step.data is None:
-        return None, None
-    return await asyncio.to_thread(encoded, step) if heavy else encoded(step)
-
-
-def encoded(step: Send) -> tuple[bytes, str | None]:
-    """Return body and type of a request that has a body."""
+def body_of(step: Send) -> tuple[bytes | None, str | None]:
+    """Return the body and its type, where the request has one; it takes a while where it holds pictures."""
+    if step.json is not None:
+        return orjson.dumps(step.json, default=_embedded, option=_PASSED_ON), "application/json"
     if step.form is not None:
         return _form(step)
     if step.data is not None:
         if isinstance(step.data, bytes):
             return step.data, None
         return written(step.data), _type_of(step.data)
-    return orjson.dumps(step.json, default=_embedded, option=_PASSED_ON), "application/json"
+    return None, None
 
 
 def written(picture: Embedded) -> bytes:

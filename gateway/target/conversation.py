@@ -17,7 +17,8 @@ from gateway.images import ImageRequest
 from gateway.secret import Secret
 from gateway.target.bodies import body_of
 from gateway.target.prepare import too_strict
-from gateway.wire import Draw, Minted, Minting, Outcome, Outgoing, Paint, Received, Send, Target, Wait, joined
+from gateway.transport import UNCOUNTED
+from gateway.wire import Draw, Mint, Minted, Minting, Outcome, Outgoing, Paint, Received, Send, Target, Wait, joined
 from strategies import Cause, Failure, Try
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _SUCCESS = range(200, 300)
 _UNAUTHORIZED = frozenset({401, 403})
 _QUESTIONS_AGAIN = 3
 _PAUSE_SECONDS = 1.0
+_FORMS_AT_ONCE = 3
+"""An upload is its bytes, their base64, and the body that holds it."""
 _LOST = frozenset({Cause.UNREACHABLE, Cause.INCOMPLETE})
 
 
@@ -44,6 +47,7 @@ class Conversation:
         self._attempt = attempt
         self._rng = rng
         self._heavy = "image" in request.params
+        self._has_room = False
         self._accepted = False
         """Whether the provider has taken anything on."""
 
@@ -54,7 +58,8 @@ class Conversation:
 
     async def run(self, request: ImageRequest) -> Outcome:
         """Take the flow to its end."""
-        failure = await self._sign_in()
+        mint = self.target.adapter.mint
+        failure = None if mint is None else await self._sign_in(mint)
         if failure is not None:
             return failure
         flow = self.target.adapter.flow(request, self._wire)
@@ -110,10 +115,19 @@ class Conversation:
             self.target.outside.tokens.drop(self.target.wire_for(self.request))
         return received
 
-    async def _sign_in(self) -> Failure | None:
+    async def _make_room(self) -> None:
+        """Wait until there is memory for the pictures of the request, in the form in which they are sent."""
+        room, request = self.request.room, self.request
+        uploads = (*request.images, *([request.mask] if request.mask else []))
+        size = _FORMS_AT_ONCE * sum(upload.content.size for upload in uploads)
+        if room is not None and size > UNCOUNTED and not self._has_room:
+            self._has_room = True
+            await room.take(size)
+
+    async def _sign_in(self, mint: Mint) -> Failure | None:
         """Trade the target's credential for a token, where the provider wants one."""
         adapter, wire = self.target.adapter, self._wire
-        minting = None if adapter.mint is None else adapter.mint(wire, time.time())  # noqa: TID251 - tokens bear wall-clock times
+        minting = mint(wire, time.time())  # noqa: TID251 - tokens bear wall-clock times
         if minting is None:
             return None
         found = await self.target.outside.tokens.token(wire, lambda: self._mint(minting))
@@ -148,8 +162,11 @@ class Conversation:
         headers = {name.lower(): value for name, value in step.headers.items()}
         if own and wire is not None:
             headers = {**self._headers, **headers}
+        if self._heavy and step.method != "GET":
+            await self._make_room()
         try:
-            body, kind = await body_of(step, heavy=self._heavy)
+            # What holds pictures is written off the event loop.
+            body, kind = await asyncio.to_thread(body_of, step) if self._heavy else body_of(step)
         except NoTransparency:
             return Failure(
                 cause=Cause.UNSUPPORTED,
@@ -162,9 +179,9 @@ class Conversation:
         sign = self.target.adapter.sign
         if sign is not None and own and wire is not None:
             at = time.time()  # noqa: TID251 - signatures bear the wall clock
-            headers.update(
-                {k.lower(): v for k, v in sign(wire, Outgoing(step.method, str(url), headers, body or b"", at)).items()}
-            )
+            outgoing = Outgoing(step.method, str(url), headers, body or b"", at)
+            signed = await asyncio.to_thread(sign, wire, outgoing) if self._heavy else sign(wire, outgoing)
+            headers.update({name.lower(): value for name, value in signed.items()})
         return await self.target.outside.transport.exchange(
             step.method,
             url,
@@ -194,10 +211,9 @@ def _address(target: "ImageTarget", path: str) -> tuple[URL, bool, bool] | Failu
         return url, chosen, True
     if target.outside.trusts(_origin(path)[1]):
         return url, True, False
-    if url.scheme == "https":
-        return url, False, _is_own(target, url.host or "")
-    if url.host in ("127.0.0.1", "::1", "localhost"):
-        return url, False, False  # whether loopback may be reached is decided at the socket
+    safe = url.scheme == "https"
+    if safe or url.host in ("127.0.0.1", "::1", "localhost"):  # whether loopback may be reached, the socket decides
+        return url, False, safe and _is_own(target, url.host or "")
     return Failure(
         cause=Cause.INCOMPLETE,
         code="upstream_bad_response",

@@ -11,7 +11,9 @@ from strategies import Cause, Context, Failure, Retry, Success
 
 _log = logging.getLogger("gateway.target")
 
-_AT_ONCE = 4
+AT_ONCE = 4
+"""Calls that one request has under way at a time."""
+
 # The same answer would come to every other call: none of them is made.
 _FOR_ALL = frozenset({Cause.POLICY, Cause.AUTH, Cause.INVALID, Cause.UNSUPPORTED, Cause.BUDGET, Cause.DEADLINE})
 
@@ -28,18 +30,19 @@ class FanOut:
 
     async def __call__(self, request: ImageRequest, context: Context, /) -> Outcome:
         """Make the pictures."""
-        parts = self.parts(request)
+        parts = self.parts(request) if "n" in request.params or self.target.sets_n else ()
         if len(parts) < 2:  # noqa: PLR2004 - one call makes them all
             return await self.inner(request, context)
         run = _Run(self, request, context, list(parts))
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(_AT_ONCE, len(parts))):
+            for _ in range(min(AT_ONCE, len(parts))):
                 group.create_task(run.work())
         return run.merged()
 
     def parts(self, request: ImageRequest) -> tuple[Part, ...]:
         """Return the shares of a request; none where one call makes all of it."""
-        if type(request.params.get("n")) is not int and not self.target.sets_n:
+        wanted = request.params.get("n", 1)
+        if not self.target.sets_n and (type(wanted) is not int or wanted == 1):
             return ()
         prepared = self.target.prepare(request)
         if isinstance(prepared, Failure) or prepared.calls == 1:

@@ -16,8 +16,10 @@ from strategies import Cause, Failure, Success
 
 _log = logging.getLogger("gateway.target")
 
+_FORMS = ("url", "b64_json")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class _Ready:
     """One picture in its final form, and what was seen of it."""
 
@@ -35,12 +37,15 @@ async def handed_over(reply: ImageReply, prepared: Prepared, conversation: Conve
     if reply.adaptations and spec.adapt == "strict":
         changes = "; ".join(map(str, reply.adaptations))
         return _too_late(changes)
-    reply = replace(reply, provider=spec.provider, model=params.get("model"))
     if reply.events is not None:
-        return Success(replace(reply, adaptations=_told(adaptations, spec.adapt)))
+        told = _told(adaptations, spec.adapt)
+        return Success(replace(reply, provider=spec.provider, model=params.get("model"), adaptations=told))
     if wanted is None and conversation.request.params.get("stream") is True:
         wanted = "b64_json"  # what an event holds
-    made = await _ready(reply, conversation, wanted)
+    if wanted not in _FORMS and not spec.persist:
+        made = [_looked_at(picture, conversation) for picture in reply.pictures]
+    else:
+        made = await asyncio.gather(*(_formed(picture, conversation, wanted) for picture in reply.pictures))
     good = [each for each in made if isinstance(each, _Ready)]
     faults = [each for each in made if isinstance(each, Failure)]
     if not good:
@@ -55,24 +60,17 @@ async def handed_over(reply: ImageReply, prepared: Prepared, conversation: Conve
         adaptations += (Adaptation("n", str(asked), str(len(good))),)
     pictures = tuple(each.picture for each in good)
     return Success(
-        replace(
-            reply,
+        ImageReply(
             pictures=pictures,
             canonical=reply.canonical if pictures == reply.pictures else None,
+            created=reply.created,
+            about=reply.about,
             adaptations=_told(adaptations, spec.adapt),
+            provider=spec.provider,
+            model=params.get("model"),
             cost_usd=_cost(reply, prepared, good),
         )
     )
-
-
-async def _ready(reply: ImageReply, conversation: Conversation, wanted: Any) -> list[_Ready | Failure]:  # noqa: ANN401
-    spec = conversation.target.spec
-    if wanted not in ("url", "b64_json") and not spec.persist:
-        return [_looked_at(picture, conversation) for picture in reply.pictures]
-    works = [_formed(picture, conversation, wanted) for picture in reply.pictures]
-    if len(works) == 1:
-        return [await works[0]]
-    return list(await asyncio.gather(*works))
 
 
 def _looked_at(picture: Picture, conversation: Conversation) -> _Ready | Failure:
@@ -133,7 +131,9 @@ def _cost(reply: ImageReply, prepared: Prepared, good: list[_Ready]) -> float | 
 
 
 def _told(adaptations: tuple[Adaptation, ...], adapt: str) -> tuple[Adaptation, ...]:
-    return () if adapt == "lenient" else tuple(dict.fromkeys(adaptations))
+    if not adaptations or adapt == "lenient":
+        return ()
+    return tuple(dict.fromkeys(adaptations))
 
 
 def _too_late(changes: str) -> Failure:

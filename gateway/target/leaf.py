@@ -15,7 +15,7 @@ from gateway.target.prepare import Prepared, prepare
 from gateway.target.redact import without_keys
 from gateway.target.tokens import Tokens
 from gateway.transport import Transport
-from gateway.wire import Adapter, MissingCredential, Outcome, Target
+from gateway.wire import Adapter, MissingCredential, MissingField, Outcome, Target
 from strategies import Cause, Context, Failure, Try
 
 _log = logging.getLogger("gateway.target")
@@ -100,6 +100,8 @@ class ImageTarget:
                 headers.update(lowered(self.adapter.authorize(self.wire_for(request))))
             except MissingCredential as missing:
                 return Failure(cause=Cause.AUTH, message=str(missing), reached=False, code="invalid_api_key")
+            except MissingField as missing:
+                return Failure(cause=Cause.UNSUPPORTED, message=str(missing), reached=False)
         for name in spec.forward_headers:
             if name in request.headers:
                 headers[name] = request.headers[name]

@@ -1,6 +1,6 @@
 """The request as one target will send it: shaped, checked, fitted to its model; pure, so that `explain` can show it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.catalogue import Catalogue, ModelRow, fit, inexpressible, refusal
@@ -35,7 +35,7 @@ def prepare(
     """
     params = shape(request.params, spec.shaping)
     row = catalogue.find(spec.provider, params.get("model"), spec.options)
-    shaped = replace(request, params=params)
+    shaped = request.with_params(params)
     adaptations: tuple[Adaptation, ...] = ()
     named = True
     if row is None:
@@ -64,7 +64,7 @@ def prepare(
     if spec.adapt == "strict":
         params = Unbending(params)
     kept = () if spec.adapt == "lenient" else adaptations
-    return Prepared(replace(request, params=params), row, kept, wanted, count)
+    return Prepared(request.with_params(params), row, kept, wanted, count)
 
 
 def _settle(params: dict[str, Any], request: ImageRequest) -> None:

@@ -1,12 +1,17 @@
 """Server-sent events as they come from a provider: whole ones, handed on one by one."""
 
+import re
 from collections.abc import AsyncIterator
 
 import orjson
 from aiohttp.streams import StreamReader
 
+from gateway.images import Room
+from gateway.transport.budget import UNCOUNTED
+
 _ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _DATA = b"data:"
+_STARTS_DATA = re.compile(rb"(?:\A|[\r\n])data:")
 _DONE = b"[DONE]"
 
 
@@ -14,24 +19,43 @@ class TooLarge(Exception):
     """One event is larger than an answer may be."""
 
 
-async def events_in(payload: StreamReader, *, largest: int) -> AsyncIterator[bytes]:
-    """Yield each event with the empty line that ends it; comments and keep-alives between them are left out."""
+async def events_in(payload: StreamReader, *, largest: int, room: Room | None = None) -> AsyncIterator[bytes]:
+    """Yield each event with the empty line that ends it; comments and keep-alives between them are left out.
+
+    A large event takes `room` while it comes, until it is handed on.
+    """
     waiting = bytearray()
-    searched = 0
+    searched = taken = 0
     while not payload.at_eof():
         chunk, _ = await payload.readchunk()
         waiting += chunk
         while (end := _end_in(waiting, searched)) is not None:
-            event = bytes(waiting[:end])
+            with memoryview(waiting) as view:
+                event = bytes(view[:end])
             del waiting[:end]
             searched = 0
-            if data_of(event) is not None:
+            if _STARTS_DATA.search(event):
                 yield event
         searched = max(len(waiting) - 3, 0)
         if len(waiting) > largest:
             raise TooLarge
-    if data_of(bytes(waiting)) is not None:  # an end without its empty line
+        if room is not None:
+            taken += await _counted(room, len(waiting), taken)
+    if _STARTS_DATA.search(waiting):  # an end without its empty line
         yield bytes(waiting) + b"\n\n"
+
+
+async def _counted(room: Room, size: int, taken: int) -> int:
+    """Take twice what waits, as it is copied to be handed on, or give back what was; return the change."""
+    if size <= UNCOUNTED:
+        if taken:
+            room.give(taken)
+        return -taken
+    if 2 * size <= taken:
+        return 0
+    more = max(taken, 2 * size)
+    await room.take(more)
+    return more
 
 
 def data_of(event: bytes) -> bytes | None:

@@ -137,13 +137,15 @@ class Transport:
         if declared.isdigit() and int(declared) > self._max_response_bytes:
             return self._too_large()
         if streams and message.code == _OK and message.headers.get("content-type", "").startswith(_EVENT_STREAM):
-            return await self._stream(connection, payload, Received(message.code, message.headers, b"", at))
+            return await self._stream(connection, payload, Received(message.code, message.headers, b"", at), room)
         body = await self._read(payload, int(declared) if declared.isdigit() else None, room)
         return body if isinstance(body, Failure) else Received(message.code, message.headers, body, at)
 
-    async def _stream(self, connection: Connection, payload: StreamReader, head: Received) -> Received | Failure:
+    async def _stream(
+        self, connection: Connection, payload: StreamReader, head: Received, room: Room | None
+    ) -> Received | Failure:
         """Return the events, once the first has come and is no error."""
-        coming = self._events(connection, payload)
+        coming = self._events(connection, payload, room)
         try:
             first = await anext(coming, None)
         except StreamBroken as broken:
@@ -165,8 +167,10 @@ class Transport:
 
         return replace(head, events=events())
 
-    async def _events(self, connection: Connection, payload: StreamReader) -> AsyncGenerator[bytes, None]:
-        coming = events_in(payload, largest=self._max_response_bytes)
+    async def _events(
+        self, connection: Connection, payload: StreamReader, room: Room | None
+    ) -> AsyncGenerator[bytes, None]:
+        coming = events_in(payload, largest=self._max_response_bytes, room=room)
         whole = False
         try:
             while True:

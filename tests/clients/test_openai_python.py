@@ -5,19 +5,13 @@ import base64
 import openai
 import pytest
 
+from tests.clients.pictures import fetched, opened
 from tests.fake_provider import KEY
 
 
 @pytest.fixture
-def client(closing):
-    def make(gateway, key="test-any-key-not-real", max_retries=0, **headers):
-        return closing(
-            openai.OpenAI(
-                base_url=f"{gateway.url}/v1", api_key=key, max_retries=max_retries, default_headers=headers, timeout=30
-            )
-        )
-
-    return make
+def client(openai_client):
+    return openai_client
 
 
 def assert_painted(answer):
@@ -155,3 +149,51 @@ async def test_the_asynchronous_client_works_too(gateway):
         base_url=f"{gateway.url}/v1", api_key="test-any-key-not-real", max_retries=0
     ) as asynchronous:
         assert_painted(await asynchronous.images.generate(model="gpt-image-2", prompt="an otter"))
+
+
+def test_links_and_base64_are_what_was_asked_for_whatever_the_provider_has(team, seen):
+    linked = team.images.generate(model="gpt-image-2", prompt="an otter", n=2, response_format="url")
+    assert [fetched(one.url)[1][:4] for one in linked.data] == [b"\x89PNG"] * 2
+    assert [one.b64_json for one in linked.data] == [None, None]
+    embedded = team.images.generate(
+        model="dall-e-2", prompt="an otter", n=2, size="256x256", response_format="b64_json"
+    )
+    assert [opened(one.b64_json).size for one in embedded.data] == [(256, 256)] * 2
+    assert seen.bodies == [
+        {"model": "gpt-image-2", "prompt": "an otter", "n": 2},
+        {"model": "dall-e-2", "prompt": "an otter", "n": 2, "size": "256x256", "response_format": "b64_json"},
+    ]
+
+
+def test_what_the_provider_says_about_its_pictures_arrives(team):
+    answer = team.images.generate(model="gpt-image-2", prompt="an otter", quality="low", output_format="jpeg")
+    assert (answer.quality, answer.output_format, answer.size, answer.background) == (
+        "low",
+        "jpeg",
+        "1024x1024",
+        "opaque",
+    )
+    assert opened(answer.data[0].b64_json).format == "JPEG"
+    assert (
+        team.images.generate(model="dall-e-3", prompt="an otter").data[0].revised_prompt == "an otter, in full detail"
+    )
+
+
+def test_with_options_changes_the_headers_of_one_call(team, seen):
+    changed = team.with_options(default_headers={"x-portkey-config": "stored"}, max_retries=0)
+    assert_painted(changed.images.generate(model="gpt-image-2", prompt="an otter"))
+    assert [body["model"] for body in seen.bodies] == ["status:503", "gpt-image-2"]
+
+
+def test_lists_the_models_and_finds_each_again(team):
+    listed = list(team.models.list())
+    assert {"gpt-image-2", "dall-e-2", "sandbox"} <= {model.id for model in listed}
+    assert all(model.object == "model" and model.owned_by for model in listed)
+    for model in listed:
+        assert team.models.retrieve(model.id).id == model.id
+
+
+def test_a_model_that_is_not_there_is_the_sdks_not_found_error(team):
+    with pytest.raises(openai.NotFoundError) as caught:
+        team.models.retrieve("no-such-model")
+    assert caught.value.code == "model_not_found"

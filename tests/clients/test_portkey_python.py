@@ -2,22 +2,14 @@
 
 import base64
 
-import portkey_ai
 import pytest
 
 from tests.fake_provider import KEY
 
 
 @pytest.fixture
-def client(closing):
-    def make(gateway, **options):
-        made = portkey_ai.Portkey(
-            base_url=f"{gateway.url}/v1", api_key="test-portkey-key-not-real", max_retries=0, **options
-        )
-        closing(made.openai_client)
-        return closing(made)
-
-    return make
+def client(portkey_client):
+    return portkey_client
 
 
 def assert_painted(answer):

@@ -127,6 +127,68 @@ def test_settings_pass_down_and_the_nearer_word_wins():
     assert (spec.root.deadline, far.deadline, near.deadline) == (60.0, None, 60.0)
 
 
+def test_how_pictures_are_handed_over_passes_down():
+    spec = read(
+        {
+            "delivery": {"persist": True, "urlTtl": 60},
+            "strategy": {"mode": "fallback"},
+            "targets": [PAINT, {**PAINT, "delivery": {"persist": False}}, {**PAINT, "delivery": {"url_ttl": 604_800}}],
+        }
+    )
+    told = [(target.persist, target.url_ttl, target.verify) for target in spec.root.children]
+    assert told == [(True, 60, True), (False, 60, True), (True, 604_800, True)]
+    plain = read(PAINT).root
+    assert (plain.persist, plain.url_ttl, plain.verify) == (False, 3600, True)
+
+
+def test_fan_out_is_for_the_target_that_says_so():
+    spec = read({"strategy": {"mode": "fallback"}, "targets": [{**PAINT, "fanOut": True}, PAINT, {**PAINT, "fan_out": False}]})  # fmt: skip
+    assert [target.fan_out for target in spec.root.children] == [True, False, False]
+    assert read({"virtual_key": "openai-prod", "fan_out": True}).root.fan_out
+
+
+def test_a_provider_may_be_called_by_its_other_name():
+    for data in (
+        {"provider": "stability", "api_key": "not-real"},
+        {"provider": "stability-ai", "api_key": "not-real"},
+    ):
+        assert read(data).root.provider == "stability-ai"
+
+
+KEY_FILE = {"type": "service_account", "client_email": "a@b", "private_key": "not-real", "project_id": "pictures"}
+
+
+@pytest.mark.parametrize("written", [KEY_FILE, json.dumps(KEY_FILE)], ids=["an object", "its text"])
+def test_a_key_file_may_be_an_object_or_its_text_and_stays_secret(written):
+    target = read(
+        {"provider": "vertex-ai", "vertex_service_account_json": written, "vertexRegion": "europe-west4"}
+    ).root
+    assert json.loads(target.credentials["vertex_service_account_json"].reveal()) == KEY_FILE
+    assert target.options == {"vertex_region": "europe-west4"}
+    assert "not-real" not in repr(target)
+    (found,) = problems({"provider": "vertex-ai", "vertex_service_account_json": ["not-real"]})
+    assert found.path == "$.vertex_service_account_json"
+    assert "not-real" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        ({"provider": "segmind", "api_version": "v2"}, {"api_version": "v2"}),
+        ({"provider": "bedrock", "awsRegion": "eu-west-1"}, {"aws_region": "eu-west-1"}),
+        ({"provider": "workers-ai", "workers_ai_account_id": "0" * 32}, {"workers_ai_account_id": "0" * 32}),
+        ({"provider": "stability", "stability_client_id": "ours"}, {"stability_client_id": "ours"}),
+        (
+            {"provider": "azure-openai", "resourceName": "r", "deploymentId": "d", "apiVersion": "v1"},
+            {"azure_resource_name": "r", "azure_deployment_id": "d", "api_version": "v1"},
+        ),
+    ],
+    ids=["segmind", "bedrock", "workers-ai", "stability-ai", "azure-openai"],
+)
+def test_providers_have_fields_of_their_own(data, options):
+    assert read({**data, "api_key": "not-real"}).root.options == options
+
+
 def test_a_host_from_a_header_stands_in_for_the_targets_own():
     assert read({"provider": "openai-compatible"}, host_from_header=True).root.custom_host is None
 

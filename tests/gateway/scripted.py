@@ -77,6 +77,7 @@ class Sent:
     body: bytes | None = None
     at: float = 0.0
     """When, on the loop's clock."""
+    streams: bool = False
 
 
 def _content(body):
@@ -107,7 +108,7 @@ class ScriptedTransport:
         content = None if body is None else _content(body)
         lowered = {k.lower(): v for k, v in headers.items()}
         now = asyncio.get_running_loop().time()
-        self.sent.append(Sent(method, str(url), lowered, content, trusted, body, now))
+        self.sent.append(Sent(method, str(url), lowered, content, trusted, body, now, streams))
         assert self.script, f"one request too many: {method} {url}"
         coming = self.script.pop(0)
         turn = coming.turn if isinstance(coming, After) else coming

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.errors import GatewayError
-from gateway.http.decode import flag_of, headers_of, metadata_of, json_object, seconds_allowed, trace_id_of
+from gateway.http.decode import flag_of, headers_of, json_object, metadata_of, seconds_allowed, trace_id_of
 
 JSON = {"content-type": "application/json"}
 

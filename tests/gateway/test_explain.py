@@ -6,6 +6,7 @@ import pytest
 from gateway.explain import explain
 from gateway.images import ImageRequest
 from gateway.secret import Secret
+from tests.gateway.delivery.pictures import upload
 from tests.gateway.scripted import ScriptedTransport, asking, route_of, scene
 
 SECRETS = ("providers-key-1", "azure-token-2", "callers-key-3")
@@ -195,6 +196,32 @@ def test_adaptations_are_told():
     told = story({**OPENAI, "override_params": {"model": "dall-e-3"}}, model="gpt-image-1", size="1536x1024")
     assert told["tree"]["adaptations"] == ["size=1536x1024->1792x1024"]
     assert told["tree"]["send"]["json"]["size"] == "1792x1024"
+
+
+def test_several_calls_are_told_with_what_they_cost_together():
+    told = story({**OPENAI, "fan_out": True}, model="dall-e-3", size="1024x1024", n=3)["tree"]
+    assert (told["calls"], told["send"]["json"]["n"], told["price_usd"]) == (3, 1, [0.12, 0.12])
+    told = story(OPENAI, model="dall-e-2", size="1024x1024", n=3)["tree"]
+    assert "calls" not in told
+    assert told["send"]["json"]["n"] == 3
+
+
+def test_pictures_are_told_in_a_few_words():
+    request = ImageRequest(
+        params={"prompt": "an otter", "model": "gpt-image-1", "image": [upload()], "mask": upload()},
+        path="/v1/images/edits",
+    )
+    told = story(OPENAI, request)["tree"]["send"]
+    assert told["url"] == "https://api.openai.com/v1/images/edits"
+    given = str(upload())
+    assert [field["value"] for field in told["form"] if field["name"] in ("image", "image[]", "mask")] == [given, given]
+
+
+def test_what_a_strict_target_would_have_to_change_is_told():
+    told = story({"provider": "luma", "api_key": SECRETS[0], "adapt": "strict"}, model="photon-1", style="vivid")
+    assert told["tree"]["problem"]["cause"] == "unsupported"
+    assert "style=vivid->dropped" in told["tree"]["problem"]["message"]
+    assert "send" not in told["tree"]
 
 
 def test_a_missing_credential_is_a_problem_that_the_next_target_may_not_have():

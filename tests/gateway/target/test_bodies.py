@@ -1,6 +1,5 @@
 """Bodies byte for byte: JSON, forms, and pictures where a provider wants them."""
 
-import asyncio
 import base64
 import io
 import json
@@ -9,11 +8,10 @@ import re
 import pytest
 from PIL import Image
 
-from gateway import virtual_time
 from gateway.images import Embedded, InMemory, Upload
-from gateway.target.bodies import body_of, encoded, written
+from gateway.target.bodies import body_of, written
 from gateway.wire import FormField, Send
-from tests.gateway.delivery.pictures import painted, upload
+from tests.gateway.delivery.pictures import upload
 
 PICTURE = Upload(content=InMemory(b"picture"), format="png", width=1, height=1)
 PHOTO = Upload(content=InMemory(b"\r\n--photo\0\xff"), format="jpeg", width=1, height=1)
@@ -21,7 +19,7 @@ PHOTO = Upload(content=InMemory(b"\r\n--photo\0\xff"), format="jpeg", width=1, h
 
 def form(*fields):
     """Return the body of a form with its boundary written as `*`, and the type with it."""
-    body, kind = encoded(Send("POST", "/", form=fields))
+    body, kind = body_of(Send("POST", "/", form=fields))
     found = re.fullmatch(r"multipart/form-data; boundary=([0-9a-f]{32})", kind)
     assert found is not None
     return body.replace(found[1].encode(), b"*")
@@ -85,7 +83,7 @@ def test_a_form_byte_for_byte(fields, expected):
 
 def test_every_form_has_a_boundary_of_its_own():
     fields = (FormField("a", "b"),)
-    assert encoded(Send("POST", "/", form=fields)) != encoded(Send("POST", "/", form=fields))
+    assert body_of(Send("POST", "/", form=fields)) != body_of(Send("POST", "/", form=fields))
 
 
 def test_json_holds_pictures_where_they_belong():
@@ -98,7 +96,7 @@ def test_json_holds_pictures_where_they_belong():
             "images": [{"image_url": Embedded(upload=PHOTO, form="data_url")}],
         },
     )
-    body, kind = encoded(step)
+    body, kind = body_of(step)
     assert kind == "application/json"
     photo = base64.b64encode(b"\r\n--photo\0\xff").decode()
     expected = {
@@ -111,7 +109,7 @@ def test_json_holds_pictures_where_they_belong():
 
 def test_what_is_no_json_is_a_mistake_of_the_adapter():
     with pytest.raises(TypeError):
-        encoded(Send("POST", "/", json={"a": object()}))
+        body_of(Send("POST", "/", json={"a": object()}))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +122,7 @@ def test_what_is_no_json_is_a_mistake_of_the_adapter():
     ids=["bytes", "no bytes", "a picture"],
 )
 def test_a_body_may_be_bytes(data, expected):
-    assert encoded(Send("POST", "/", data=data)) == expected
+    assert body_of(Send("POST", "/", data=data)) == expected
 
 
 # --- masks
@@ -151,28 +149,12 @@ def test_a_mask_is_sent_as_it_is_where_transparency_is_what_is_wanted():
 def test_a_turned_mask_is_png_wherever_it_goes():
     embedded = Embedded(upload=_mask("webp"), form="bytes", mask="white")
     assert pixels(written(embedded)) == ("PNG", [255, 0])
-    body, kind = encoded(Send("POST", "/", data=embedded))
+    body, kind = body_of(Send("POST", "/", data=embedded))
     assert (body[:4], kind) == (b"\x89PNG", "image/png")
     assert b'filename="mask.png"\r\ncontent-type: image/png\r\n' in form(FormField("mask", embedded))
-    body, _ = encoded(Send("POST", "/", json=Embedded(upload=_mask("webp"), form="data_url", mask="white")))
+    body, _ = body_of(Send("POST", "/", json=Embedded(upload=_mask("webp"), form="data_url", mask="white")))
     assert body.startswith(b'"data:image/png;base64,')
 
 
-# --- off the event loop
-
-
 def test_nothing_to_send_is_no_body():
-    assert virtual_time.run(body_of(Send("GET", "/"), heavy=True)) == (None, None)
-
-
-def test_a_light_body_is_written_at_once():
-    step = Send("POST", "/", json={"a": 1})
-    assert virtual_time.run(body_of(step, heavy=False)) == (b'{"a":1}', "application/json")
-
-
-def test_a_heavy_body_is_written_in_a_thread():
-    step = Send("POST", "/", json=Embedded(upload=upload()))
-    with pytest.raises(virtual_time.Stalled):
-        virtual_time.run(body_of(step, heavy=True))
-    body, _ = asyncio.run(body_of(step, heavy=True))
-    assert base64.b64decode(body) == painted("PNG", (64, 64))
+    assert body_of(Send("GET", "/")) == (None, None)
