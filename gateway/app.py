@@ -157,15 +157,19 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
 def _delivery(settings: Settings) -> Delivery:
     """Return the place for pictures; where none can be had, links are refused and all else works."""
     data = data_folder(settings)
+    place, advice = str(data), "Name a folder that can be written to with --data."
     try:
-        store = picture_store(settings, data)
         secret = settings.url_secret.encode() or signing_key(data)
+        if settings.picture_store:
+            place, advice = settings.picture_store, "Correct --picture-store, or leave it out."
+        store = picture_store(settings, data)
     except OSError as error:
         _log.warning(
             "no pictures can be kept in %s (%s): response_format url is refused where a provider has no links of its "
-            "own. Name a folder that can be written to with --data.",
-            data,
+            "own. %s",
+            place,
             error.strerror or error,
+            advice,
         )
         return Delivery()
     return Delivery(store, Links(secret, public_url=settings.public_url))

@@ -27,14 +27,14 @@ class Bytes(Protocol):
 class InMemory:
     """Bytes as they are."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | bytearray) -> None:
         """Hold them."""
         self._data = data
         self.size = len(data)
 
     def at(self, offset: int, count: int) -> bytes:
         """Return some of them."""
-        return self._data[offset : offset + count]
+        return bytes(self._data[offset : offset + count])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,7 +148,7 @@ class Picture:
 
     b64: memoryview | None = None
     """Base64 text, a view into the provider's answer."""
-    data: bytes | None = None
+    data: bytes | bytearray | None = None
     url: str | None = None
     revised_prompt: str | None = None
 
@@ -171,7 +171,7 @@ class ImageReply:
     """Pictures on their way to the caller."""
 
     pictures: tuple[Picture, ...] = ()
-    canonical: bytes | None = None
+    canonical: bytes | bytearray | None = None
     """The provider's body, where it is already the answer the caller gets."""
     created: int | None = None
     about: Mapping[str, Any] = field(default_factory=dict)

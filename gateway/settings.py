@@ -44,16 +44,20 @@ class Settings:
         "",
         "Folder for what is kept: pictures, and the key of links to them.  [default: in the user's state folder]",
     )
-    public_url: str = _setting("", "Base of the links that are given out, such as https://img.example.")
+    public_url: str = _setting(
+        "", "Base of the links that are given out, such as https://img.example.  [default: where the caller found us]"
+    )
     picture_store: str = _setting(
         "", "Where pictures are kept: a folder, or a bucket such as s3://pictures/prefix.  [default: in --data]"
     )
     picture_store_bytes: int = _setting(10 << 30, "Most bytes that a folder of pictures may take.", low=1 << 20)
     picture_keep_seconds: float = _setting(
-        604_800.0, "How long a picture is kept after it was last painted.", low=60, high=31_536_000
+        604_800.0, "Seconds that a picture is kept after it was last painted.", low=60, high=31_536_000
     )
     url_secret: str = _setting(
-        "", "Signs links to pictures; to be the same where several gateways share them.", secret=True
+        "",
+        "Signs links to pictures; to be the same where several gateways share them.  [default: a key made in --data]",
+        secret=True,
     )
     workers: int = _setting(1, "Number of worker processes.", low=1, high=64)
     default_config: str = _setting("", "Id of the config for requests that name none.")
@@ -67,7 +71,9 @@ class Settings:
         512 << 20, "Memory that each worker spends on large answers and uploads at a time.", low=1 << 20
     )
     max_response_bytes: int = _setting(96 << 20, "Largest answer taken from a provider.", low=1024, high=1 << 30)
-    drain_seconds: float = _setting(190.0, "How long running requests may finish after SIGTERM.", low=0, high=3600)
+    drain_seconds: float = _setting(
+        190.0, "Seconds in which running requests may finish after SIGTERM.", low=0, high=3600
+    )
     log_level: str = _setting("info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error"))
 
 

@@ -68,7 +68,7 @@ class Received:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | bytearray
     at: float = 0.0
     """When the head arrived, in seconds since 1970: what an HTTP date in it is compared with."""
     events: AsyncIterator[bytes] | None = None

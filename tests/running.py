@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ class Running:
 @contextlib.contextmanager
 def serving(configs: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[Running]:
     command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--configs", str(configs), *arguments]
+    data = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    if "--data" not in arguments:
+        command += ["--data", data.name]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -58,3 +62,4 @@ def serving(configs: Path, *arguments: str, env: dict[str, str] | None = None) -
             running.stop()
         reader.join(5)
         process.stdout.close()
+        data.cleanup()

@@ -38,8 +38,8 @@ def scratch(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address():
-    with serving(EXAMPLES) as gateway:
+def address(tmp_path_factory):
+    with serving(EXAMPLES, "--data", str(tmp_path_factory.mktemp("data"))) as gateway:
         yield gateway.url.removeprefix("http://")
 
 

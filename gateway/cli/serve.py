@@ -17,6 +17,7 @@ from gateway import server
 from gateway.app import build
 from gateway.config.suggest import did_you_mean
 from gateway.config.watch import Configs, LiveConfigs, NoConfigs
+from gateway.keeping import data_folder, picture_store, signing_key
 from gateway.settings import InvalidSetting, Settings, read, shown
 
 _UNUSABLE = 2
@@ -30,13 +31,19 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
         name = f"--{setting.name.replace('_', '-')}"
         text = setting.metadata["help"]
         if setting.default not in ("", (), False):
-            text += f"  [default: {setting.default}]"
+            text += f"  [default: {_readable(setting.default)}]"
         if isinstance(setting.default, bool):
             option = click.option(f"{name}/--no-{name[2:]}", setting.name, is_flag=True, default=None, help=text)
         else:
             option = click.option(name, setting.name, metavar=_METAVARS[type(setting.default)], help=text)
         command = option(command)
     return command
+
+
+def _readable(default: object) -> str:
+    if isinstance(default, int) and default >= 1 << 20:
+        return f"{default}, {default >> 30} GiB" if default % (1 << 30) == 0 else f"{default}, {default >> 20} MiB"
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 _METAVARS = {str: "TEXT", int: "NUMBER", float: "NUMBER", tuple: "TEXT,TEXT…"}
@@ -61,11 +68,16 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
         settings = read(flags, os.environ, live.snapshot.gateway.server)
     except InvalidSetting as invalid:
         raise click.UsageError(str(invalid)) from None
+    if settings.public_url and not settings.public_url.startswith(("https://", "http://")):
+        raise click.UsageError(
+            f"public_url: expected an address such as https://img.example, got {settings.public_url!r}."
+        )
     _refuse_bad_configs(settings, live)
     if print_settings:
         click.echo(orjson.dumps(shown(settings), option=orjson.OPT_INDENT_2))
         return
     _refuse_open_doors(settings, live)
+    _refuse_lost_pictures(settings)
     logging.getLogger().setLevel(settings.log_level.upper())
     sys.exit(
         server.run(
@@ -108,6 +120,20 @@ def _refuse_open_doors(settings: Settings, live: Configs) -> None:
             err=True,
         )
         sys.exit(_UNUSABLE)
+
+
+def _refuse_lost_pictures(settings: Settings) -> None:
+    """Refuse to start where an operator names a place for pictures that cannot be used."""
+    if not (settings.data or settings.picture_store):
+        return
+    try:
+        data = data_folder(settings)
+        if not settings.url_secret:
+            signing_key(data)
+        picture_store(settings, data)
+    except OSError as error:
+        place = f"--picture-store {settings.picture_store}" if settings.picture_store else f"--data {settings.data}"
+        raise click.UsageError(f"{place}: no pictures can be kept there: {error.strerror or error}.") from None
 
 
 def _greet(settings: Settings, live: Configs, port: int) -> None:

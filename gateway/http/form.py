@@ -42,11 +42,6 @@ class Form:
         self._in_head = self._ended = False
         self._preamble_bytes = self._parts = self._text_bytes = 0
 
-    @property
-    def size(self) -> int:
-        """Bytes of the pictures that have come so far."""
-        return sum(spool.size for spools in self._spools.values() for spool in spools)
-
     async def feed(self, piece: bytes) -> None:
         """Take some of the body."""
         if self._ended:
@@ -62,7 +57,7 @@ class Form:
         params: dict[str, Any] = {}
         for name, texts in self._texts.items():
             values = [value_of(name, text) for text in texts]
-            params[name.removesuffix("[]")] = values if name.endswith("[]") or len(values) > 1 else values[0]
+            params[name.removesuffix("[]") or name] = values if name.endswith("[]") or len(values) > 1 else values[0]
         for name, spools in self._spools.items():
             for spool in spools:
                 await spool.finish()

@@ -25,8 +25,8 @@ Fetch = Callable[[str, str, Room], Awaitable[bytes]]
 """Given a link, the parameter it stands in, and where its bytes count, returns the picture; raises `GatewayError`."""
 
 _BIG = 1 << 18
-_COPIES = 3
-"""A picture is in memory as often as this at a time: as it came, decoded, and in the request that takes it on."""
+_COPIES = 2
+"""A picture in JSON is in memory as often as this at a time: as it came, and decoded."""
 _LINKS_SECONDS = 30.0
 _PICTURES = ("image", "images", "mask")
 _BASE64 = (string.ascii_letters + string.digits + "+/=-_\\").encode()
@@ -55,8 +55,6 @@ class Incoming:
             form = Form(headers["content-type"], closing)
             await pour_body(receive, form.feed, limit=self.max_upload_bytes, declared=declared)
             params = await form.params()
-            if form.size > _BIG:
-                await unless_gone(room.take(_COPIES * form.size), receive)
         elif path.endswith("/variations"):
             raise UnsupportedEncoding("Send a variation as multipart/form-data, with the picture as the file `image`.")
         else:
@@ -96,8 +94,6 @@ class Incoming:
             if len(found) > 1:
                 raise GatewayError("Invalid mask: send one", code="invalid_image", param="mask")
             params["mask"] = await fetching.upload(found[0], "mask")
-        if fetching.size > _BIG:
-            await room.take(_COPIES * fetching.size)
 
 
 class _Fetching:
@@ -108,8 +104,7 @@ class _Fetching:
         self._room = room
         self._closing = closing
         self._until = asyncio.get_running_loop().time() + _LINKS_SECONDS
-        self.size = 0
-        """Bytes that links led to."""
+        self._size = 0
 
     async def upload(self, address: str, param: str) -> Upload:
         if address[:8].lower().startswith(("https://", "http://")):
@@ -130,8 +125,8 @@ class _Fetching:
                 code="invalid_image",
                 param=param,
             ) from None
-        self.size += len(data)
-        if self.size > self._incoming.max_upload_bytes:
+        self._size += len(data)
+        if self._size > self._incoming.max_upload_bytes:
             most = self._incoming.max_upload_bytes
             raise BodyTooLarge(f"The pictures of a request may take {most} bytes together: link to smaller ones.")
         spool = Spool()

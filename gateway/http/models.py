@@ -13,6 +13,7 @@ from gateway.choose import Chooser
 from gateway.errors import GatewayError
 from gateway.http import reply
 from gateway.http.decode import headers_of
+from gateway.providers import PROVIDERS
 
 _CREATED = 1_763_600_000
 """Clients want a number here; when a model was made is not known."""
@@ -69,7 +70,7 @@ def _described(row: ModelRow, name: str, ready: frozenset[str]) -> dict[str, Any
         "owned_by": row.provider,
         "provider": row.provider,
         "model": row.id,
-        "needs_own_credential": row.provider not in ready,
+        "needs_own_credential": row.provider not in ready and PROVIDERS[row.provider].fields.needs_credential,
         "aliases": row.aliases,
         "retires": row.retires,
         "retired": row.retires is not None and row.retires <= _today(),

@@ -55,7 +55,7 @@ class Remote:
 def _body(received: Received, param: str) -> bytes:
     if received.status != _OK:
         raise _refused(param, f"its host answered {received.status}; links have to lead to the picture itself")
-    return received.body
+    return bytes(received.body)
 
 
 def _blocked(failure: Failure) -> str:

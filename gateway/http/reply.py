@@ -1,5 +1,6 @@
 """Outcomes and errors → the bytes that go back; one table says what each failure looks like from outside."""
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -19,12 +20,13 @@ from strategies import Cause, Failure, Journey
 
 Headers = list[tuple[bytes, bytes]]
 
-Content = bytes | Sliced | AsyncGenerator[bytes, None]
+Content = bytes | bytearray | Sliced | AsyncGenerator[bytes, None]
 """Events have no length that is known before their end."""
 Answer = tuple[int, Headers, Content]
 """Status, headers, body."""
 
 _HELD_BYTES = 1 << 20
+_SLICES_AT_A_TIME = 8
 
 JSON = (b"content-type", b"application/json")
 
@@ -119,7 +121,7 @@ def success(reply: ImageReply, request: ImageRequest, deadline: float) -> tuple[
     return [JSON], pictures(reply)
 
 
-def pictures(reply: ImageReply) -> bytes | Sliced:
+def pictures(reply: ImageReply) -> bytes | bytearray | Sliced:
     """Return the body that holds the pictures; a large one that has to be encoded is not held in memory as well."""
     if reply.canonical is not None:
         return reply.canonical
@@ -137,7 +139,7 @@ def pictures(reply: ImageReply) -> bytes | Sliced:
 
 async def write(send: Send, status: int, headers: Headers, content: Content) -> None:
     """Send a whole answer."""
-    if isinstance(content, bytes):
+    if isinstance(content, bytes | bytearray):
         headers.append((b"content-length", b"%d" % len(content)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -146,8 +148,10 @@ async def write(send: Send, status: int, headers: Headers, content: Content) -> 
         headers.append((b"content-length", b"%d" % content.length))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     if isinstance(content, Sliced):
-        for piece in content.slices():
+        for number, piece in enumerate(content.slices(), 1):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if number % _SLICES_AT_A_TIME == 0:
+                await asyncio.sleep(0)  # a fast reader takes all at once: others have their turn in between
     else:
         async with aclosing(content):
             async for event in content:

@@ -15,7 +15,7 @@ def headers(
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers that say which target answered, after how much, and what it may have cost."""
     upstream = sum(attempt.ended - attempt.started for attempt in journey.attempts if attempt.ended is not None)
-    last = journey.attempts[-1].target if journey.attempts else route.spec.root.path
+    last = _told_of(outcome, journey) or route.spec.root.path
     target = route.targets.get(last)
     lines = [
         (b"x-portkey-trace-id", trace_id.encode("latin-1")),
@@ -41,6 +41,14 @@ def headers(
         if reply.adaptations:
             lines.append((b"x-gateway-adaptations", _ascii("; ".join(map(str, reply.adaptations)))))
     return lines
+
+
+def _told_of(outcome: Outcome, journey: Journey) -> str | None:
+    """Return the target whose outcome is told: not always the last one that was tried."""
+    for attempt in reversed(journey.attempts):
+        if isinstance(outcome, Success) or attempt.outcome is outcome:
+            return attempt.target
+    return journey.attempts[-1].target if journey.attempts else None
 
 
 def rows(journey: Journey, route: Route) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Pictures that come with a request: looked at before anything is done with them."""
 
+import re
 from typing import Any
 
 import orjson
@@ -97,7 +98,7 @@ def value_of(name: str, text: str) -> Any:  # noqa: ANN401 - as JSON would have 
     """Return a form field as the JSON form of the request has it: numbers and switches are no texts."""
     if name in _NUMBERS:
         digits = text.strip()
-        return int(digits) if digits.isascii() and digits.lstrip("-").isdigit() and len(digits) <= _DIGITS else text
+        return int(digits) if _WHOLE.fullmatch(digits) else text
     if name in _SWITCHES:
         return {"true": True, "false": False, "1": True, "0": False}.get(text.strip().lower(), text)
     if name in _OBJECTS:
@@ -111,4 +112,4 @@ def value_of(name: str, text: str) -> Any:  # noqa: ANN401 - as JSON would have 
 _NUMBERS = frozenset({"n", "seed", "output_compression", "partial_images"})
 _SWITCHES = frozenset({"stream", "watermark"})
 _OBJECTS = frozenset({"sandbox"})
-_DIGITS = 20
+_WHOLE = re.compile(r"-?[0-9]{1,20}")

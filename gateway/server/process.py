@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -20,6 +21,8 @@ MakeApp: TypeAlias = Callable[[], tuple[ASGIApp, asyncio.Event]]
 _CANNOT_BIND = 2
 _INTERRUPTED = 130
 _WATCHDOG_SECONDS = 10.0
+_M_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 1 << 22
 
 
 def run(
@@ -36,6 +39,7 @@ def run(
 
     With several workers each process makes its own app; all share one listening socket.
     """
+    _give_memory_back()
     try:
         bound = bind(host, port)
     except CannotBind as error:
@@ -140,3 +144,15 @@ def _signals(stop: asyncio.Event, drain: Drain) -> Iterator[None]:
     finally:
         for watchdog in watchdogs:
             watchdog.cancel()
+
+
+def _give_memory_back() -> None:
+    """Have blocks the size of a large picture returned to the system when they are free, whatever came before.
+
+    glibc raises the size from which it does so to that of the largest block it ever freed: after the first large
+    picture they would all come from the heap, and leave holes in it.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:  # other C libraries have no such habit
+            mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)

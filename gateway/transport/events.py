@@ -22,7 +22,7 @@ class TooLarge(Exception):
 async def events_in(payload: StreamReader, *, largest: int, room: Room | None = None) -> AsyncIterator[bytes]:
     """Yield each event with the empty line that ends it; comments and keep-alives between them are left out.
 
-    A large event takes `room` while it comes, until it is handed on.
+    A large event takes `room` from when it turns out to be one until it is handed on.
     """
     waiting = bytearray()
     searched = taken = 0
@@ -34,28 +34,23 @@ async def events_in(payload: StreamReader, *, largest: int, room: Room | None = 
                 event = bytes(view[:end])
             del waiting[:end]
             searched = 0
+            if room is not None and taken:
+                room.give(taken - len(event))
+                taken = len(event)
             if _STARTS_DATA.search(event):
                 yield event
+            if room is not None and taken:
+                room.give(taken)
+                taken = 0
         searched = max(len(waiting) - 3, 0)
         if len(waiting) > largest:
             raise TooLarge
-        if room is not None:
-            taken += await _counted(room, len(waiting), taken)
+        if room is not None and not taken and len(waiting) > UNCOUNTED:
+            # Nobody knows how much will come: the most there may be, until the rest is known.
+            await room.take(largest)
+            taken = largest
     if _STARTS_DATA.search(waiting):  # an end without its empty line
         yield bytes(waiting) + b"\n\n"
-
-
-async def _counted(room: Room, size: int, taken: int) -> int:
-    """Take twice what waits, as it is copied to be handed on, or give back what was; return the change."""
-    if size <= UNCOUNTED:
-        if taken:
-            room.give(taken)
-        return -taken
-    if 2 * size <= taken:
-        return 0
-    more = max(taken, 2 * size)
-    await room.take(more)
-    return more
 
 
 def data_of(event: bytes) -> bytes | None:

@@ -41,6 +41,7 @@ _EVENT_STREAM = "text/event-stream"
 _PATIENCE_BETWEEN_EVENTS = 12
 """Times as long as between parts of one answer: a picture is painted between two events."""
 _SMALL_BYTES = 1 << 16
+_LARGE_BYTES = 1 << 23
 _MOST_SPOILT = 64
 """Kept connections in a row that may turn out to be unfit for another request."""
 
@@ -192,7 +193,7 @@ class Transport:
             else:
                 connection.close()
 
-    async def _read(self, payload: StreamReader, declared: int | None, room: Room | None) -> bytes | Failure:
+    async def _read(self, payload: StreamReader, declared: int | None, room: Room | None) -> bytes | bytearray | Failure:
         if room is not None and declared is not None and declared > UNCOUNTED:
             await room.take(declared)
             room = None
@@ -200,6 +201,8 @@ class Transport:
             whole = payload.read_nowait()
             return whole if len(whole) <= self._max_response_bytes else self._too_large()
         chunks: list[bytes] = []
+        # Many large answers at a time, in small pieces, would leave the heap full of holes: each grows in one piece.
+        growing = bytearray() if declared is not None and declared > _LARGE_BYTES else None
         size, counted = 0, None
         time_of = asyncio.get_running_loop().time
         stall = asyncio.timeout(_STALL_SECONDS)
@@ -207,12 +210,16 @@ class Transport:
             async with stall:
                 while not payload.at_eof():
                     chunk, _ = await payload.readchunk()  # as it came: `read` and `readany` would copy it once more
-                    chunks.append(chunk)
+                    if growing is None:
+                        chunks.append(chunk)
+                    else:
+                        growing += chunk
                     size += len(chunk)
                     if size > self._max_response_bytes:
                         return self._too_large()
                     if room is not None and size > UNCOUNTED:
                         # Nobody knows how much will come: the most there may be, until the rest is known.
+                        stall.reschedule(None)
                         await room.take(self._max_response_bytes)
                         counted, room = room, None
                     stall.reschedule(time_of() + _STALL_SECONDS)
@@ -223,7 +230,7 @@ class Transport:
         finally:
             if counted is not None:
                 counted.give(self._max_response_bytes - size)
-        return b"".join(chunks)
+        return b"".join(chunks) if growing is None else growing
 
     def _too_large(self) -> Failure:
         return _incomplete(

@@ -128,6 +128,18 @@ def test_a_retry_sends_the_same_bytes_again(openai_client, plain_gateway, seen):
     assert [arrived(request) for request in seen.seen] == [sent(image)] * 2
 
 
+def test_a_variation_falls_back_to_another_model(openai_client, plain_gateway, seen):
+    sandbox = '{"provider": "sandbox", "override_params": {"model": "sandbox"}}'
+    config = f'{{"strategy": {{"mode": "fallback"}}, "targets": [{{"virtual_key": "images-team"}}, {sandbox}]}}'
+    seen.failures.append((500, {"error": {"message": "broken"}}, {}))
+    raw = openai_client(plain_gateway, **{"x-portkey-config": config}).images.with_raw_response.create_variation(
+        model="dall-e-2", image=picture(), response_format="b64_json", size="256x256"
+    )
+    assert raw.headers["x-portkey-provider"] == "sandbox"
+    assert opened(raw.parse().data[0].b64_json).size == (256, 256)
+    assert arrived(seen.seen[0]) == sent(picture())
+
+
 def test_an_edit_may_be_answered_with_a_link(team):
     answer = team.images.edit(model="gpt-image-2", image=picture(), prompt="in the rain", response_format="url")
     assert fetched(answer.data[0].url)[0] == "image/png"

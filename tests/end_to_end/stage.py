@@ -91,8 +91,7 @@ async def _compare(scene, number, request, path):
     if (request.method, path) != (step.method, expected):
         scene.faults.append(f"request {number + 1}: {request.method} {path}, not {step.method} {expected}")
         return
-    form = await request.post() if step.form is not None else {}
-    body = await request.read() if step.form is None else b""
+    body = await request.read()
     if not scene.strict:
         if scene.echoes and step.json is not None:
             scene.played.echo(json.loads(body), step.json)
@@ -106,7 +105,7 @@ async def _compare(scene, number, request, path):
         if given != wanted:
             scene.faults.append(f"request {number + 1}: {given} is not {wanted}")
     if step.form is not None:
-        given = [[name, _of_form(value, scene)] for name, value in form.items()]
+        given = _form(request.headers["content-type"], body, scene)
         wanted = [[part.name, _settled(part.value)] for part in step.form]
         if given != wanted:
             scene.faults.append(f"request {number + 1}: {given} is not {wanted}")
@@ -116,8 +115,16 @@ def _local(value, scene):
     return json.loads(scene.played.local(json.dumps(value)))
 
 
-def _of_form(value, scene):
-    return _picture(value.file.read(), scene) if isinstance(value, web.FileField) else value
+def _form(kind, body, scene):
+    """Return names and values of a form, taken apart by hand: aiohttp's own reader warns of itself, now and then."""
+    delimiter = b"\r\n--" + kind.partition("boundary=")[2].encode()
+    _, *parts, _ = (b"\r\n" + body).split(delimiter)
+    fields = []
+    for part in parts:
+        head, _, value = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        name = re.search(rb'\bname="([^"]*)"', head)[1].decode()
+        fields.append([name, _picture(value, scene) if b"content-type: image" in head.lower() else value.decode()])
+    return fields
 
 
 def _readable(value, scene):

@@ -74,11 +74,6 @@ def test_a_parameter_that_no_model_takes(gateway, provider, name, value):
     assert_refused(got, provider, 400, f"invalid_{name}", name)
 
 
-def test_streaming_is_refused_for_now(gateway, provider):
-    got = ask(gateway, {"prompt": "a", "stream": True}, config=target(provider))
-    assert_refused(got, provider, 422, "unsupported", "stream")
-
-
 def test_null_stands_for_the_default(gateway, provider):
     body = {"prompt": "an otter", "n": None, "size": None, "style": None, "stream": None, "anything": None}
     assert ask(gateway, body, config=target(provider)).status == 200
@@ -337,13 +332,6 @@ def test_an_idempotency_key_is_refused_rather_than_ignored(gateway, provider):
 def test_a_path_that_leads_nowhere(gateway, provider, method, path):
     got = ask(gateway, config=target(provider), method=method, path=path)
     assert_refused(got, provider, 404, "unknown_url")
-
-
-@pytest.mark.parametrize("path", ["/v1/images/edits", "/images/variations"])
-def test_what_is_not_there_yet_is_named(gateway, provider, path):
-    got = ask(gateway, config=target(provider), path=path)
-    assert_refused(got, provider, 404, "unknown_url")
-    assert "not part of this version yet" in got.error["message"]
 
 
 @pytest.mark.parametrize("path", [ROUTE, "/images/generations", ROUTE + "?a=b", "/v1/%69mages/generations"])

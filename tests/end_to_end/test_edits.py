@@ -372,7 +372,9 @@ def test_forms_that_are_not_right(gateway, studio, what):
     assert_refused(edit(gateway, *parts, config=studio.target()), studio, param=param, says=says)
 
 
-@pytest.mark.parametrize("fields", [[("n", "zero")], [("n", "-1")], [("n", "9" * 30)], [("n", "1"), ("n", "2")]])
+@pytest.mark.parametrize(
+    "fields", [[("n", "zero")], [("n", "-1")], [("n", "9" * 30)], [("n", "--3")], [("n", "1"), ("n", "2")]]
+)
 def test_numbers_of_a_form_are_checked_as_those_of_json(gateway, studio, fields):
     got = edit(gateway, ("image", "x", PNG), P, *fields, config=studio.target())
     assert_refused(got, studio, param="n", code="invalid_n")
@@ -511,6 +513,26 @@ def test_an_edit_of_a_caller_who_leaves_is_ended_and_forgotten(gateway, studio):
         assert within(3, lambda: studio.seen)
         assert spooled(gateway)
     assert within(1.5, lambda: studio.seen[0].left_at and not spooled(gateway))
+
+
+def test_an_upload_that_waits_for_the_byte_budget_is_not_sent_for_a_caller_who_left(gateway, studio):
+    body, headers = form(("image", "x", noise(8 * MIB)), P)
+    head = f"POST {EDITS} HTTP/1.1\r\nHost: g\r\nContent-Type: {headers['content_type']}\r\n"
+
+    def begin(line, model):
+        config = json.dumps(studio.target(model))
+        line.sendall(f"{head}x-portkey-config: {config}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    with line_to(gateway) as first, line_to(gateway) as second:
+        for line in (first, second):  # two of these fill it
+            begin(line, "slow:30")
+        assert within(3, lambda: len(studio.seen) == 2)
+        with line_to(gateway) as third:
+            begin(third, "good")
+            assert within(3, lambda: len(spooled(gateway)) == 3)
+        assert within(2, lambda: len(spooled(gateway)) == 2)
+    assert within(2, lambda: not spooled(gateway))
+    assert [seen.model for seen in studio.seen] == ["slow:30"] * 2
 
 
 def test_many_uploads_at_once_wait_for_the_byte_budget(gateway, studio):

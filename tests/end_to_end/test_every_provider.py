@@ -27,7 +27,7 @@ from tests.providers.conversations import cassettes, uploads
 from tests.providers.test_cassettes import asked_of
 from tests.running import serving
 
-_LONGEST_WAIT = 4.0
+_LONGEST_WAIT = 6.0
 _PATHS = {"generate": "generations", "edit": "edits", "vary": "variations"}
 
 # Their adapter takes the path alone of an address that an answer names, and that path is another one here.

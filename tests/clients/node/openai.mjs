@@ -1,8 +1,6 @@
-import { createReadStream, readFileSync } from "node:fs";
-
 import OpenAI, { toFile } from "openai";
 
-import { events, failure, folder, hashed, told, url } from "./report.mjs";
+import { events, failure, file, hashed, stream, told, url } from "./report.mjs";
 
 const client = new OpenAI({
   baseURL: `${url}/v1`,
@@ -11,9 +9,9 @@ const client = new OpenAI({
   defaultHeaders: { "x-portkey-virtual-key": "images-team" },
 });
 const model = "gpt-image-2";
-const image = () => createReadStream(`${folder}/image.png`);
-const second = () => toFile(readFileSync(`${folder}/second.jpeg`), "second.jpeg", { type: "image/jpeg" });
-const mask = () => createReadStream(`${folder}/mask.png`);
+const image = () => stream("image.png");
+const several = [file("image.png", "image/png"), file("second.jpeg", "image/jpeg")];
+const mask = () => stream("mask.png");
 
 const raw = await client.images.generate({ model, prompt: "an otter", n: 2 }).withResponse();
 const linked = await client.images.generate({ model, prompt: "an otter", response_format: "url" });
@@ -23,12 +21,10 @@ told({
   provider: raw.response.headers.get("x-portkey-provider"),
   linked: (await fetch(linked.data[0].url)).headers.get("content-type"),
   edited: hashed(await client.images.edit({ model, image: image(), prompt: "in the rain" })),
-  several: hashed(
-    await client.images.edit({ model, image: [image(), await second()], mask: mask(), prompt: "a hat" }),
-  ),
+  several: hashed(await client.images.edit({ model, image: several, mask: mask(), prompt: "a hat" })),
   fallback: hashed(
     await client.images.edit(
-      { model, image: [image(), await second()], mask: mask(), prompt: "a hat" },
+      { model, image: several, mask: mask(), prompt: "a hat" },
       { headers: { "x-portkey-virtual-key": null, "x-portkey-config": "with-backup" } },
     ),
   ),

@@ -1,17 +1,15 @@
-import { createReadStream } from "node:fs";
-
 import { Portkey } from "portkey-ai";
 
-import { events, failure, folder, hashed, told, url } from "./report.mjs";
+import { events, failure, file, hashed, stream, told, url } from "./report.mjs";
 
 const options = { baseURL: `${url}/v1`, apiKey: "test-portkey-key-not-real", maxRetries: 0 };
 const client = new Portkey({ ...options, virtualKey: "images-team" });
 const stored = new Portkey({ ...options, config: "with-backup" });
 const inline = new Portkey({ ...options, config: { provider: "sandbox" } });
 const model = "gpt-image-2";
-const image = () => createReadStream(`${folder}/image.png`);
-const second = () => createReadStream(`${folder}/second.jpeg`);
-const mask = () => createReadStream(`${folder}/mask.png`);
+const image = () => stream("image.png");
+const several = [file("image.png", "image/png"), file("second.jpeg", "image/jpeg")];
+const mask = () => stream("mask.png");
 
 const answer = await client.images.generate({ model, prompt: "an otter", n: 2 });
 
@@ -19,8 +17,8 @@ told({
   generated: hashed(answer),
   provider: answer.getHeaders()["provider"],
   edited: hashed(await client.images.edit({ model, image: image(), prompt: "in the rain" })),
-  several: hashed(await client.images.edit({ model, image: [image(), second()], mask: mask(), prompt: "a hat" })),
-  fallback: hashed(await stored.images.edit({ model, image: [image(), second()], mask: mask(), prompt: "a hat" })),
+  several: hashed(await client.images.edit({ model, image: several, mask: mask(), prompt: "a hat" })),
+  fallback: hashed(await stored.images.edit({ model, image: several, mask: mask(), prompt: "a hat" })),
   varied: hashed(
     await client.images.createVariation({ model: "dall-e-2", image: image(), response_format: "b64_json" }),
   ),
