@@ -83,7 +83,7 @@ class InputLimits:
     square: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelRow:
     """One model of one provider."""
 

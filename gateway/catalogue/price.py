@@ -1,5 +1,6 @@
 """What pictures cost: by the tokens an answer counts, else by size and quality. Unknown stays unknown."""
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -41,27 +42,31 @@ def price_range(row: ModelRow, params: Mapping[str, Any]) -> tuple[float, float]
 
 
 def _each(row: ModelRow, params: Mapping[str, Any]) -> float | None:
-    each = set(_possible(row, params))
-    return each.pop() if len(each) == 1 else None
+    each = _possible(row, params)
+    return each[0] if each and each[0] == each[-1] else None
 
 
-def _possible(row: ModelRow, params: Mapping[str, Any]) -> list[float]:
-    """Return the prices one picture may have; several, where the model is left to choose size or quality."""
+def _possible(row: ModelRow, params: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the prices one picture may have, the least first; several, where size or quality is left to the model."""
+    size = _chosen(params.get("size"), row.default_size)
+    return _listed(row, size, _chosen(params.get("quality"), row.default_quality))
+
+
+@functools.lru_cache(maxsize=4096)
+def _listed(row: ModelRow, size: str | None, quality: str | None) -> tuple[float, ...]:
     prices = row.prices
     if prices is None:
-        return []
-    size = _chosen(params.get("size"), row.default_size)
-    quality = _chosen(params.get("quality"), row.default_quality)
+        return ()
     sizes = [size] if size is not None else list(prices.images)
     found = []
     for by_quality in (prices.images.get(name, {}) for name in sizes):
         found += [usd for name, usd in by_quality.items() if quality in (None, name)]
     if found:
-        return found
+        return tuple(sorted(found))
     if prices.megapixel is not None:
         pixels = None if size is None else area_of(size)
-        return [] if pixels is None else [math.ceil(pixels / _MILLION) * prices.megapixel]
-    return [] if prices.image is None else [prices.image]
+        return () if pixels is None else (math.ceil(pixels / _MILLION) * prices.megapixel,)
+    return () if prices.image is None else (prices.image,)
 
 
 def _chosen(asked: object, default: str | None) -> str | None:

@@ -21,7 +21,8 @@ MakeApp: TypeAlias = Callable[[], tuple[ASGIApp, asyncio.Event]]
 _CANNOT_BIND = 2
 _INTERRUPTED = 130
 _WATCHDOG_SECONDS = 10.0
-_M_MMAP_THRESHOLD = -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_FREE = 1 << 25
 _LARGE_BLOCK = 1 << 22
 
 
@@ -156,3 +157,4 @@ def _give_memory_back() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:  # other C libraries have no such habit
             mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
+            mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE)  # else it falls to 128 KiB, and every request pays for that

@@ -193,7 +193,9 @@ class Transport:
             else:
                 connection.close()
 
-    async def _read(self, payload: StreamReader, declared: int | None, room: Room | None) -> bytes | bytearray | Failure:
+    async def _read(
+        self, payload: StreamReader, declared: int | None, room: Room | None
+    ) -> bytes | bytearray | Failure:
         if room is not None and declared is not None and declared > UNCOUNTED:
             await room.take(declared)
             room = None

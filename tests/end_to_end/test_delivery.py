@@ -356,8 +356,8 @@ def test_a_full_disk_costs_nobody_a_picture(gateway):
 
 @pytest.mark.parametrize("wanted", ["b64_json", "url"])
 def test_many_large_pictures_stay_within_the_byte_budget(gateway, studio, wanted):
-    """24 pictures of 20 MiB at once, converted, and a small request beside them."""
-    count, size = 24, 20 * MIB
+    """16 pictures of 20 MiB at once, converted, and a small request beside them."""
+    count, size = 16, 20 * MIB
     studio.pictures["large.png"] = noise(size)
     config = studio.target("links:large.png", delivery={"persist": wanted == "url"})
 
@@ -423,7 +423,7 @@ def test_links_stand_under_the_public_url(tmp_path, studio):
 
 def test_without_a_place_for_pictures_links_are_refused_before_anything_is_spent(tmp_path, studio):
     (tmp_path / "state").write_text("a file, where a folder is needed")
-    with serving(tmp_path, env={"XDG_STATE_HOME": str(tmp_path / "state")}) as running:
+    with serving(tmp_path, "--data", "", env={"XDG_STATE_HOME": str(tmp_path / "state")}) as running:
         assert within(2, lambda: any("--data" in line for line in running.lines))
         for config in (studio.target("good"), studio.target("links:good.png", delivery={"persist": True}), SANDBOX):
             got = painted(running, config)
