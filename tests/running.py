@@ -29,10 +29,16 @@ class Running:
 
 @contextlib.contextmanager
 def serving(configs: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[Running]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data:
+        if "--data" not in arguments:
+            arguments = (*arguments, "--data", data)
+        with _started(configs, *arguments, env=env) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def _started(configs: Path, *arguments: str, env: dict[str, str] | None) -> Iterator[Running]:
     command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--configs", str(configs), *arguments]
-    data = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-    if "--data" not in arguments:
-        command += ["--data", data.name]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -62,4 +68,3 @@ def serving(configs: Path, *arguments: str, env: dict[str, str] | None = None) -
             running.stop()
         reader.join(5)
         process.stdout.close()
-        data.cleanup()

@@ -176,7 +176,7 @@ CASES: dict[str, list[Case]] = {
             edits=("image", "mask"),
             given={"openai": [DOWN]},
             status=503,
-            answered="config.targets[1]",
+            answered="config.targets[0]",
             attempts=2,
             sent=[("openai", GPT)],
         ),

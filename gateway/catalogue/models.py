@@ -39,6 +39,7 @@ CANONICAL = frozenset(
 )
 """The parameters whose meaning is ours to know; all others travel as they are."""
 
+_REMEMBERED = 4096
 _DATED = re.compile(r"(.+)-[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # An Azure deployment has the customer's own name; these options say what stands behind it, the surest first.
 _NAMING_OPTIONS = ("azure_model_name", "azure_deployment_id")
@@ -127,6 +128,7 @@ class Catalogue:
     def __init__(self, own: Iterable[ModelRow] = ()) -> None:
         """Put the operator's rows before the built-in ones."""
         self._own: dict[str, dict[str, ModelRow]] = {}
+        self._known: dict[tuple[str, str], ModelRow | None] = {}
         for row in own:
             self._own.setdefault(row.provider, {}).update(dict.fromkeys((row.id, *row.aliases), row))
 
@@ -138,6 +140,15 @@ class Catalogue:
         name = next((given for key in _NAMING_OPTIONS if options and (given := options.get(key))), model)
         if not isinstance(name, str):
             return None
+        try:
+            return self._known[provider, name]
+        except KeyError:
+            row = self._look_up(provider, name)
+        if len(self._known) < _REMEMBERED:  # names come from callers
+            self._known[provider, name] = row
+        return row
+
+    def _look_up(self, provider: str, name: str) -> ModelRow | None:
         built_in = _rows(provider) if provider in _sources() else {}
         for rows in (self._own[provider], built_in) if provider in self._own else (built_in,):
             row = rows.get(name)

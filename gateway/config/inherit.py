@@ -17,6 +17,7 @@ _FORBIDDEN = frozenset(
         *("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"),
     }
 )
+_PICTURES = frozenset({"image", "images", "mask"})
 _FORBIDDEN_PREFIXES = ("proxy-", "x-portkey-")
 
 
@@ -61,6 +62,10 @@ def below(outer: Settings, inner: Settings) -> Settings:
 def settings_of(node: dict[str, Any], path: Path, reading: Reading) -> dict[str, Any]:
     """Return the fields of `Settings` that a node gives, after reporting what the schema cannot see."""
     timeout = given(node, "request_timeout")
+    for key in ("default_params", "override_params"):
+        for name in _PICTURES & (given(node, key) or {}).keys():
+            message = f"`{name}` comes with each request and cannot be written here; remove it."
+            reading.report((*path, key, name), message)
     delivery = given(node, "delivery") or {}
     return {
         "request_timeout": None if timeout is None else timeout / 1000,

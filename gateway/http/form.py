@@ -5,13 +5,12 @@ the reading, so that no body costs more than its bytes.
 """
 
 import re
-from contextlib import ExitStack
 from typing import Any
 
 from python_multipart.multipart import parse_options_header
 
 from gateway.errors import GatewayError
-from gateway.http.spool import Spool
+from gateway.http.spool import Closing, Spool
 from gateway.http.uploads import IMAGES_MAX, upload_of, value_of
 
 _PARTS = 96
@@ -27,7 +26,7 @@ _LINE, _HEAD_END, _LAST = b"\r\n", b"\r\n\r\n", b"--"
 class Form:
     """One multipart body on its way in."""
 
-    def __init__(self, content_type: str, closing: ExitStack) -> None:
+    def __init__(self, content_type: str, closing: Closing) -> None:
         """Read a body of this type; its spools are closed by `closing`."""
         _, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
@@ -124,7 +123,7 @@ class Form:
         if len(spools) >= IMAGES_MAX:
             raise _mistaken(f"Invalid {name}: {IMAGES_MAX} pictures at most can be worked on at once", name)
         spool = Spool()
-        self._closing.callback(spool.close)
+        self._closing.append(spool.close)
         spools.append(spool)
         return spool
 

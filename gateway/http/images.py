@@ -5,7 +5,6 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +25,7 @@ from gateway.http.decode import (
     trace_id_of,
 )
 from gateway.http.incoming import Incoming
+from gateway.http.spool import Closing
 from gateway.images import ImageRequest
 from gateway.transport import ByteBudget, Room
 from strategies import Context, Failure, Journey, Success
@@ -53,29 +53,25 @@ class Images:
         """Answer one request."""
         headers = headers_of(scope)
         trace_id = f"{self._rng.getrandbits(128):032x}"
-        with ExitStack() as closing:
-            room = self._budget.room()
-            closing.callback(room.leave)
-            call = _Call(scope["path"], headers, receive, room, closing)
-            try:
-                trace_id = trace_id_of(headers) or trace_id
-                answer = await self._answer(call, trace_id)
-            except GatewayError as caught:
-                answer = reply.error(caught)
-                told_ = {"event": "request_refused", "status": caught.status, "code": caught.code, "trace_id": trace_id}
-                _log.info("refused: %d %s trace=%s", caught.status, caught.code, trace_id, extra=told_)
-                answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
-            except ClientGone:
-                return
-            if answer is None:
-                return
-            if isinstance(answer[2], AsyncGenerator):
-                try:
-                    await unless_gone(reply.write(send, *answer), receive)
-                except ClientGone:
-                    _log.info("the caller left in the middle of its events trace=%s", trace_id)
-                return
+        room = self._budget.room()
+        closing: Closing = []
+        try:
+            trace_id = trace_id_of(headers) or trace_id
+            answer = await self._answer(_Call(scope["path"], headers, receive, room, closing), trace_id)
+            if answer is not None:
+                await _write(send, receive, answer, trace_id)
+        except GatewayError as caught:
+            answer = reply.error(caught)
+            told_ = {"event": "request_refused", "status": caught.status, "code": caught.code, "trace_id": trace_id}
+            _log.info("refused: %d %s trace=%s", caught.status, caught.code, trace_id, extra=told_)
+            answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
             await reply.write(send, *answer)
+        except ClientGone:
+            pass
+        finally:
+            for close in closing:
+                close()
+            room.leave()
 
     async def _answer(self, call: "_Call", trace_id: str) -> reply.Answer | None:
         headers, chooser = call.headers, self._chooser()
@@ -123,7 +119,18 @@ class Images:
         return status, out, content
 
 
-@dataclass(frozen=True, slots=True)
+async def _write(send: Send, receive: Receive, answer: reply.Answer, trace_id: str) -> None:
+    """Send an answer; events, for as long as there is somebody to take them."""
+    if not isinstance(answer[2], AsyncGenerator):
+        await reply.write(send, *answer)
+        return
+    try:
+        await unless_gone(reply.write(send, *answer), receive)
+    except ClientGone:
+        _log.info("the caller left in the middle of its events trace=%s", trace_id)
+
+
+@dataclass(slots=True)
 class _Call:
     """One request on its way in."""
 
@@ -131,7 +138,7 @@ class _Call:
     headers: dict[str, str]
     receive: Receive
     room: Room
-    closing: ExitStack
+    closing: Closing
 
 
 def _log_failure(status: int, failed: Failure, journey: Journey, route: Route, trace_id: str, started: float) -> None:

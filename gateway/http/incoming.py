@@ -3,7 +3,6 @@
 import asyncio
 import string
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from gateway.errors import BodyTooLarge, GatewayError, UnsupportedEncoding
 from gateway.http.body import pour_body, read_body, unless_gone
 from gateway.http.decode import json_object, kind_of
 from gateway.http.form import Form
-from gateway.http.spool import Spool
+from gateway.http.spool import Closing, Spool
 from gateway.http.uploads import checked, described, from_data_url, upload_of
 from gateway.images import Upload
 from gateway.transport import Room
@@ -41,7 +40,7 @@ class Incoming:
     fetch: Fetch
 
     async def params(
-        self, path: str, headers: Mapping[str, str], receive: Receive, room: Room, closing: ExitStack
+        self, path: str, headers: Mapping[str, str], receive: Receive, room: Room, closing: Closing
     ) -> dict[str, Any]:
         """Return the parameters; what has to be closed when the request is answered goes to `closing`."""
         length = headers.get("content-length")
@@ -60,13 +59,13 @@ class Incoming:
         else:
             limit = max(self.max_json_bytes, JSON_EDIT_BYTES)
             spool = Spool()
-            closing.callback(spool.close)
+            closing.append(spool.close)
             await pour_body(receive, spool.write, limit=limit, declared=declared)
             params = await unless_gone(self._read(spool, headers, room, closing), receive)
         checked(params, needs_image=not path.endswith("/generations"))
         return params
 
-    async def _read(self, spool: Spool, headers: Mapping[str, str], room: Room, closing: ExitStack) -> dict[str, Any]:
+    async def _read(self, spool: Spool, headers: Mapping[str, str], room: Room, closing: Closing) -> dict[str, Any]:
         """Return the parameters of a JSON request that may hold pictures."""
         await spool.finish()
         if spool.size > _BIG:
@@ -81,7 +80,7 @@ class Incoming:
         await self._take_pictures(params, room, closing)
         return params
 
-    async def _take_pictures(self, params: dict[str, Any], room: Room, closing: ExitStack) -> None:
+    async def _take_pictures(self, params: dict[str, Any], room: Room, closing: Closing) -> None:
         """Put the pictures that a JSON request holds or names in the place of their addresses."""
         if "image" in params and "images" in params:
             raise GatewayError("Send the pictures as `image` or as `images`, not both.", param="images")
@@ -99,7 +98,7 @@ class Incoming:
 class _Fetching:
     """The pictures of one JSON request, on their way in."""
 
-    def __init__(self, incoming: Incoming, room: Room, closing: ExitStack) -> None:
+    def __init__(self, incoming: Incoming, room: Room, closing: Closing) -> None:
         self._incoming = incoming
         self._room = room
         self._closing = closing
@@ -130,7 +129,7 @@ class _Fetching:
             most = self._incoming.max_upload_bytes
             raise BodyTooLarge(f"The pictures of a request may take {most} bytes together: link to smaller ones.")
         spool = Spool()
-        self._closing.callback(spool.close)
+        self._closing.append(spool.close)
         await spool.write(data)
         await spool.finish()
         room.give(room.held - held)

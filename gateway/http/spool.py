@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import tempfile
+from collections.abc import Callable
 from typing import IO
 
 from gateway.errors import Overloaded
@@ -12,6 +13,9 @@ from gateway.errors import Overloaded
 _log = logging.getLogger("gateway.http")
 
 IN_MEMORY = 1 << 18
+
+Closing = list[Callable[[], None]]
+"""What has to be closed when a request is answered."""
 
 
 class Spool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -66,6 +67,9 @@ async def serve(
         ]
         sweeping = loop.create_task(_sweep(connections, patience.sweep))
         stack.callback(sweeping.cancel)
+        # What there is now stays: looking through it again and again for what nobody needs would cost each request.
+        gc.collect()
+        gc.freeze()
         if on_bound is not None:
             on_bound(listening[0].getsockname()[1])
         try:

@@ -47,7 +47,7 @@ class Conversation:
         self._attempt = attempt
         self._rng = rng
         self._heavy = "image" in request.params
-        self._has_room = False
+        self._taken = 0
         self._accepted = False
         """Whether the provider has taken anything on."""
 
@@ -86,11 +86,18 @@ class Conversation:
                 case Draw():
                     given = self._rng.random()
 
+    def leave(self) -> None:
+        """Give back the memory that the pictures of the request took while they were sent."""
+        if self._taken and self.request.room is not None:
+            self.request.room.give(self._taken)
+            self._taken = 0
+
     async def fetch(self, address: str) -> Received | Failure:
         """Download what a provider's answer links to; never with a credential, unless the host is the provider's."""
-        received = await self._exchange(Send("GET", address), self._wire)
+        received = await self._exchange(Send("GET", address, headers={"accept": "image/*"}), self._wire)
         if isinstance(received, Failure):
-            return replace(received, may_be_billed=True)
+            # Whatever is wrong with the link is the provider's doing, and the picture is paid for.
+            return replace(received, cause=Cause.INCOMPLETE, code=None, status=None, reached=True, may_be_billed=True)
         if received.status in _SUCCESS:
             return received
         return Failure(
@@ -120,9 +127,9 @@ class Conversation:
         room, request = self.request.room, self.request
         uploads = (*request.images, *([request.mask] if request.mask else []))
         size = _FORMS_AT_ONCE * sum(upload.content.size for upload in uploads)
-        if room is not None and size > UNCOUNTED and not self._has_room:
-            self._has_room = True
+        if room is not None and size > UNCOUNTED and not self._taken:
             await room.take(size)
+            self._taken = size
 
     async def _sign_in(self, mint: Mint) -> Failure | None:
         """Trade the target's credential for a token, where the provider wants one."""

@@ -11,6 +11,7 @@ from gateway.delivery.verify import Fault, Seen, canonical_base64, look, mismatc
 from gateway.images import Adaptation, ImageReply, Picture
 from gateway.target.conversation import Conversation
 from gateway.target.prepare import Prepared
+from gateway.target.redact import events_without_keys
 from gateway.wire import Outcome, Received
 from strategies import Cause, Failure, Success
 
@@ -38,8 +39,15 @@ async def handed_over(reply: ImageReply, prepared: Prepared, conversation: Conve
         changes = "; ".join(map(str, reply.adaptations))
         return _too_late(changes)
     if reply.events is not None:
-        told = _told(adaptations, spec.adapt)
-        return Success(replace(reply, provider=spec.provider, model=params.get("model"), adaptations=told))
+        return Success(
+            replace(
+                reply,
+                provider=spec.provider,
+                model=params.get("model"),
+                adaptations=_told(adaptations, spec.adapt),
+                events=events_without_keys(reply.events, [*conversation.credentials, conversation.request.credential]),
+            )
+        )
     if wanted is None and conversation.request.params.get("stream") is True:
         wanted = "b64_json"  # what an event holds
     if wanted not in _FORMS and not spec.persist:

@@ -83,6 +83,8 @@ class ImageTarget:
                 outcome = await handed_over(outcome.reply, prepared, conversation, wanted)
         except Exception:  # noqa: BLE001 - a crash in an adapter is that target's failure, never the chain's end
             outcome = self._crashed(attempt)
+        finally:
+            conversation.leave()
         if isinstance(outcome, Failure):
             return without_keys(outcome, [*conversation.credentials, request.credential])
         return outcome

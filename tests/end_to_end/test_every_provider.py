@@ -95,7 +95,7 @@ def _gets_through(case):
 
 
 def _can_be_played(case):
-    """Whether all that is asked for is to be had from a server of our own, and pictures stand as such in its answers."""
+    """Whether all of it is to be had from a server of our own, and pictures stand as such in its answers."""
     answers = ""
     if (case.slug, case.name) in _BY_PATH:
         return False

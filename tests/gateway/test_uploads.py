@@ -1,7 +1,6 @@
 """Uploads on their way in: at the speed of whoever sends them, within bounds, put aside where they are large."""
 
 import asyncio
-import contextlib
 import os
 import random
 
@@ -136,7 +135,8 @@ async def test_a_disk_that_is_full_is_said_to_the_caller(monkeypatch):
 
 async def read(body, pieces, boundary="the-boundary"):
     """Return the parameters of a form that comes in pieces of these sizes."""
-    with contextlib.ExitStack() as closing:
+    closing = []
+    try:
         coming = Form(f"multipart/form-data; boundary={boundary}", closing)
         at = 0
         while at < len(body):
@@ -149,6 +149,9 @@ async def read(body, pieces, boundary="the-boundary"):
                 found = params[name] if isinstance(params[name], list) else [params[name]]
                 params[name] = [upload.content.at(0, upload.content.size) for upload in found]
         return params
+    finally:
+        for close in closing:
+            close()
 
 
 @pytest.mark.parametrize("seed", range(20))
