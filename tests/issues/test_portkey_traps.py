@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from gateway.catalogue import find, malformed, refusal
+from gateway.catalogue import BUILT_IN, malformed, refusal
 from gateway.errors import GatewayError, InvalidConfig
 from gateway.http import reply
 from gateway.http.decode import flag_of
@@ -65,7 +65,7 @@ def test_a_count_that_makes_no_sense_is_refused_not_clamped(n):
 
 @pytest.mark.parametrize(("model", "n"), [("dall-e-3", 2), ("dall-e-2", 11), ("gpt-image-1", 11)])
 def test_a_count_over_the_models_is_refused_not_clamped(model, n):
-    problem = refusal(find("openai", model), {"prompt": "p", "model": model, "n": n})
+    problem = refusal(BUILT_IN.find("openai", model), ImageRequest(params={"prompt": "p", "model": model, "n": n}))
     assert (problem.code, problem.param) == ("invalid_n", "n")
     assert model in problem.message
 
