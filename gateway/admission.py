@@ -14,14 +14,14 @@ def objection(request: ImageRequest, route: Route, catalogue: Catalogue) -> Gate
     problem = malformed(request.params, needs_prompt=_needs_prompt(request, route, catalogue))
     if problem is not None or route.renames:
         return problem
-    asked = None
+    asked: tuple[ModelRow, bool] | None = None
     for target, row in _rows(request, route, catalogue):
-        if row is asked:
+        if asked == (row, target.fan_out):
             continue  # most targets of a config have the same model
+        asked = row, target.fan_out
         problem = refusal(row, request, fan_out=target.fan_out)
         if problem is not None:
             return problem
-        asked = row
     return None
 
 

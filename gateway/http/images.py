@@ -121,7 +121,8 @@ class Images:
 
 async def _write(send: Send, receive: Receive, answer: reply.Answer, trace_id: str) -> None:
     """Send an answer; events, for as long as there is somebody to take them."""
-    if not isinstance(answer[2], AsyncGenerator):
+    content = answer[2]
+    if type(content) is bytes or not isinstance(content, AsyncGenerator):
         await reply.write(send, *answer)
         return
     try:

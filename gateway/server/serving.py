@@ -38,6 +38,10 @@ class Drain:
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+_COLLECT_AFTER = 20_000
+"""New objects between two looks for cycles: a request makes some hundred, nearly all of which go without one."""
+
+
 async def serve(
     app: ASGIApp,
     *,
@@ -70,6 +74,7 @@ async def serve(
         # What there is now stays: looking through it again and again for what nobody needs would cost each request.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
         if on_bound is not None:
             on_bound(listening[0].getsockname()[1])
         try:

@@ -36,6 +36,8 @@ _LOST = frozenset({Cause.UNREACHABLE, Cause.INCOMPLETE})
 class Conversation:
     """The state of one attempt."""
 
+    __slots__ = ("_accepted", "_attempt", "_headers", "_heavy", "_rng", "_taken", "_wire", "request", "target")
+
     def __init__(
         self, target: "ImageTarget", request: ImageRequest, headers: Mapping[str, str], attempt: Try, rng: random.Random
     ) -> None:
