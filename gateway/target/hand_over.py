@@ -102,11 +102,14 @@ async def _formed(picture: Picture, conversation: Conversation, wanted: Any) -> 
         if not isinstance(received, Received):
             return received
         picture = Picture(data=received.body, revised_prompt=picture.revised_prompt)
-    if picture.url is not None or (wanted == "b64_json" and not spec.persist):
+    elif picture.url is not None or (wanted == "b64_json" and not spec.persist):
         return _looked_at(picture, conversation)
+    # What was fetched, or is kept here, has to be a picture, whether or not the target wants its answers verified.
     seen = look(picture)
     if isinstance(seen, Fault):
         return Failure(cause=Cause.EMPTY, message=f"{spec.provider} sent {seen.message}")
+    if wanted == "b64_json" and not spec.persist:
+        return _Ready(picture, seen)
     return await _linked(picture, seen, conversation, wanted)
 
 

@@ -68,7 +68,7 @@ class ImageTarget:
         if isinstance(prepared, Failure):
             return prepared
         wanted = self._wanted(request)
-        objection = self._cannot_deliver(wanted)
+        objection = self._cannot_deliver(wanted, prepared)
         if objection is not None:
             return objection
         headers = self.headers_for(request)
@@ -121,9 +121,10 @@ class ImageTarget:
         asked = {**shaping.default_params, **request.params, **shaping.override_params}
         return asked.get("response_format")
 
-    def _cannot_deliver(self, wanted: object) -> Failure | None:
+    def _cannot_deliver(self, wanted: object, prepared: Prepared) -> Failure | None:
         """Find out before anything is spent that there is no place for the pictures."""
-        if (wanted == "url" or self.spec.persist) and not self.outside.delivery.keeps:
+        linked = prepared.row is not None and "url" in prepared.row.responses
+        if not self.outside.delivery.keeps and (self.spec.persist or (wanted == "url" and not linked)):
             return Failure(
                 cause=Cause.UNSUPPORTED,
                 message="links need a place for the pictures, and this gateway has none: start it with --data DIR,"

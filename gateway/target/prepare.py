@@ -37,8 +37,8 @@ def prepare(
     row = catalogue.find(spec.provider, params.get("model"), spec.options)
     shaped = request.with_params(params)
     adaptations: tuple[Adaptation, ...] = ()
-    named = True
     if row is None:
+        named = request.model is not None and request.model == params.get("model")
         _leave_out_orders(params, spec)
     else:
         named = request.model == row.id or request.model in row.aliases
