@@ -21,6 +21,7 @@ MakeApp: TypeAlias = Callable[[], tuple[ASGIApp, asyncio.Event]]
 _CANNOT_BIND = 2
 _INTERRUPTED = 130
 _WATCHDOG_SECONDS = 10.0
+_SWITCH_SECONDS = 0.0005
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_FREE = 1 << 25
 _LARGE_BLOCK = 1 << 22
@@ -41,6 +42,8 @@ def run(
     With several workers each process makes its own app; all share one listening socket.
     """
     _give_memory_back()
+    # Threads decode and keep pictures: between two slices of theirs the event loop has its turn at once.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         bound = bind(host, port)
     except CannotBind as error:
