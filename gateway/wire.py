@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -217,7 +218,9 @@ def joined(base_url: str, path: str) -> str:
     if path.startswith(("https://", "http://")):
         return path
     if path.startswith("/../"):
-        return base_url.rpartition("/")[0] + path.removeprefix("/..")
+        # Without a path of its own, what comes last in the base URL is the host: that stays.
+        beside = base_url.rpartition("/")[0] if urlsplit(base_url).path.strip("/") else base_url.rstrip("/")
+        return beside + path.removeprefix("/..")
     return base_url + path
 
 

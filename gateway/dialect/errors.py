@@ -35,6 +35,13 @@ OPENAI_CODES = Codes(
     ),
     exhausted=frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}),
 )
+# Where a status says so, it is the surer word; inside a 2xx, as in an event, there is none.
+_WITHIN = replace(
+    OPENAI_CODES,
+    rate_limited=frozenset({"rate_limit_exceeded"}),
+    provider_error=frozenset({"server_error"}),
+    invalid=frozenset({"image_generation_user_error"}),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,8 @@ def failure_within(received: Received, error: Any, provider: str, codes: Codes =
 def failure_inside(received: Received, body: Any, provider: str, codes: Codes = OPENAI_CODES) -> Failure:  # noqa: ANN401 - the JSON boundary
     """Return the failure that a 2xx means whose body is an error in any of the known shapes."""
     said = said_in(body)
+    if codes is OPENAI_CODES:
+        codes = _WITHIN
     status = _status_in(said)
     if status is not None:
         return failure_saying(said, replace(received, status=status), provider, codes)

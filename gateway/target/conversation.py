@@ -96,7 +96,10 @@ class Conversation:
 
     async def fetch(self, address: str) -> Received | Failure:
         """Download what a provider's answer links to; never with a credential, unless the host is the provider's."""
-        received = await self._exchange(Send("GET", address, headers={"accept": "image/*"}), self._wire)
+        # An asset is no business of the provider's other hosts: only where it came from may the credential go along.
+        own = _origin(address) == _origin(self.target.base_url)
+        asked = Send("GET", address, headers={"accept": "image/*"})
+        received = await self._exchange(asked, self._wire if own else None)
         if isinstance(received, Failure):
             # Whatever is wrong with the link is the provider's doing, and the picture is paid for.
             return replace(received, cause=Cause.INCOMPLETE, code=None, status=None, reached=True, may_be_billed=True)

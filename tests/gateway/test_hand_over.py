@@ -104,7 +104,7 @@ async def test_a_link_stays_a_link_where_it_may(params, kept):
 HOSTS = {
     "a foreign host": (LINK, {}, False, False),
     "the provider's own": ("https://api.openai.com/v1/files/1", {}, True, True),
-    "another host of the provider's": ("https://files.openai.example/1", {}, True, False),
+    "another host of the provider's": ("https://files.openai.example/1", {}, False, False),
     "a host that ends like one": ("https://evilfiles.openai.example/1", {}, False, False),
     "a trusted host": ("http://10.0.0.9:9000/1.png", {"trusts": {"10.0.0.9:9000"}.__contains__}, False, True),
 }
