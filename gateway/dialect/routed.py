@@ -123,6 +123,8 @@ def _wavespeed_state(received: Received, provider: str) -> Outcome | None:
     match received.json():
         case {"data": {"status": "completed", "outputs": list(outputs)}}:
             return reply_of(map(picture_of, outputs), provider)
+        case {"data": {"status": "completed"}}:
+            return reply_of((), provider)
         case {"data": {"status": "failed" | "cancelled" | "timeout" | "deleted" as status} as job}:
             error = job.get("error")
             told = error if isinstance(error, str) and error else f"{provider} gave the task up ({status})"
@@ -158,6 +160,8 @@ def _zai_state(received: Received, provider: str) -> Outcome | None:
     match received.json():
         case {"task_status": "SUCCESS", "image_result": list(items)}:
             return reply_of((picture_of(item.get("url")) for item in items if isinstance(item, dict)), provider)
+        case {"task_status": "SUCCESS"}:
+            return reply_of((), provider)
         case {"task_status": "FAIL"}:
             return failure_of_job(provider, Said(message=f"{provider} gave the task up (FAIL)"))
         case {"task_status": str()}:

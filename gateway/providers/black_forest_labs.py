@@ -84,6 +84,8 @@ def _understood(received: Received, provider: str, cost_usd: float | None) -> Ou
     match received.json():
         case {"status": "Ready", "result": {"sample": str(link)}}:
             return reply_of([picture_of(link)], provider, cost_usd=cost_usd)
+        case {"status": "Ready"}:
+            return reply_of((), provider, cost_usd=cost_usd)
         case {"status": str(status)} if status in _MODERATED:
             return Failure(
                 cause=Cause.POLICY,

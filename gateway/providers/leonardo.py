@@ -169,6 +169,8 @@ def _understood(received: Received, provider: str, cost_usd: float | None) -> Ou
             pictures = [item for item in items if isinstance(item, dict)]
             kept = [picture_of(item.get("url")) for item in pictures if item.get("nsfw") is not True]
             return reply_of(kept, provider, withheld=len(kept) < len(pictures), cost_usd=cost_usd)
+        case {"generations_by_pk": {"status": "COMPLETE"}}:
+            return reply_of((), provider, cost_usd=cost_usd)
         case {"generations_by_pk": {"status": "FAILED"}}:
             return failure_of_job(provider, Said(message=f"{provider} gave the generation up (FAILED)"))
         case {"generations_by_pk": {"status": str()}}:
