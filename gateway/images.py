@@ -1,8 +1,9 @@
 """A request for pictures, the pictures that come with it, and those that answer it."""
 
+import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from gateway.secret import Secret
 
@@ -153,6 +154,10 @@ class Picture:
     revised_prompt: str | None = None
 
 
+LEFT_OUT: Final = "dropped"
+"""What an adaptation says was given for a parameter that was not sent at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Adaptation:
     """One parameter that was changed or left out to fit the model."""
@@ -183,3 +188,5 @@ class ImageReply:
     """What the pictures cost: as the provider says, else by the catalogue; `None` where nobody knows."""
     events: AsyncIterator[bytes] | None = None
     """Server-sent events instead of pictures, each with the empty line that ends it."""
+    until: float = math.inf
+    """When the last of them has to be there, on the loop's clock."""

@@ -73,8 +73,10 @@ class Retry(Generic[Req_contra, Rep_co]):
         ):
             # The first turn is the try already made: most requests succeed at once and never pay for tenacity.
             retries = turn.retry_state.attempt_number - 1
-            if retries:
-                outcome = await self.inner(request, context)
+            if retries and isinstance(outcome, Failure):
+                # Others of the same request may have made the last attempt there was while this one waited.
+                left = context.journey.attempts_left
+                outcome = await self.inner(request, context) if left else replace(outcome, terminal=True)
             turn.retry_state.set_result(outcome)
         gave_up = isinstance(outcome, Failure) and self.rule.applies(outcome)
         context.journey.retries = -1 if gave_up else retries

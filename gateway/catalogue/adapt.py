@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from gateway.catalogue.models import CANONICAL, ModelRow
 from gateway.catalogue.refuse import OPAQUE_FORMATS, said_aloud, unfit_input
-from gateway.images import Adaptation, ImageRequest
+from gateway.images import LEFT_OUT, Adaptation, ImageRequest
 from gateway.plain import plain
 from strategies import Cause, Failure
 
@@ -32,7 +32,6 @@ _DROPPED: Final = _Dropped()
 _SEEN_TO: Final = _Dropped()
 """Left out without a word: what it asks for is done anyway."""
 
-_LEFT_OUT: Final = "dropped"
 _PICTURES = frozenset({"image", "mask"})
 # Fan-out makes any number, delivery any form; whoever wants events is sent one when the pictures are there.
 _HANDED_OVER = frozenset({"n", "response_format", "stream", *_PICTURES})
@@ -83,7 +82,7 @@ def fit(row: ModelRow, params: Mapping[str, Any], *, named: bool) -> tuple[dict[
         if given is not _DROPPED:
             fitted[name] = given
         if given is not value:
-            changes.append(Adaptation(name, plain(value), _LEFT_OUT if given is _DROPPED else plain(given)))
+            changes.append(Adaptation(name, plain(value), LEFT_OUT if given is _DROPPED else plain(given)))
     if not named:
         changes += _no_longer_fitting(fitted, changes)
     return fitted, tuple(changes)
@@ -135,4 +134,4 @@ def _no_longer_fitting(fitted: dict[str, Any], changes: list[Adaptation]) -> lis
         dropped.append("output_compression")
     if fitted.get("background") == "transparent" and container in OPAQUE_FORMATS:
         dropped.append("background")
-    return [Adaptation(name, plain(fitted.pop(name)), _LEFT_OUT) for name in dropped]
+    return [Adaptation(name, plain(fitted.pop(name)), LEFT_OUT) for name in dropped]

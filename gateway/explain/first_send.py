@@ -7,6 +7,7 @@ from gateway.dialect.encode import Bent
 from gateway.images import Embedded, ImageRequest, Upload
 from gateway.target import ImageTarget
 from gateway.target.prepare import too_strict
+from gateway.target.redact import keys_of
 from gateway.wire import Draw, Paint, Wait, joined
 from strategies import Failure
 
@@ -58,7 +59,8 @@ def first_send(leaf: ImageTarget, request: ImageRequest) -> dict[str, Any] | Fai
         told["form"] = [{"name": field.name, "value": shown(field.value)} for field in step.form]
     if step.data is not None:
         told["data"] = shown(step.data)
-    return {name: _redacted(value, [secret.reveal() for secret in secrets]) for name, value in told.items()}
+    keys = keys_of(secrets)
+    return {name: _redacted(value, keys) for name, value in told.items()}
 
 
 def shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -18,7 +18,7 @@ from gateway.config.spec import (
 from gateway.explain.failures import ANY_FAILURE, Failures, of_status
 from gateway.explain.first_send import first_send, shown
 from gateway.explain.worst_case import Worst, worst_of
-from gateway.images import ImageRequest
+from gateway.images import ImageRequest, Part
 from gateway.target import ImageTarget
 from strategies import BILLING, NO_ROUTE, Failure
 
@@ -180,6 +180,13 @@ class _Walk:
         if isinstance(prepared, Failure):
             told["problem"] = _problem(prepared)
             return told, (prepared,), Worst(attempts=1)
+        if prepared.calls > 1:
+            share = Part(0, prepared.request.params["n"])
+            shared = leaf.prepare(replace(self._request, part=share))
+            if isinstance(shared, Failure):
+                told["problem"] = _problem(shared)
+                return told, (shared,), Worst(attempts=1)
+            prepared = replace(shared, asked=prepared.asked, calls=prepared.calls)
         params = prepared.request.params
         told["model"] = params.get("model")
         told["adaptations"] = [str(adaptation) for adaptation in prepared.adaptations]

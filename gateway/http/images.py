@@ -109,7 +109,7 @@ class Images:
         content: reply.Content
         if isinstance(outcome, Success):
             status = 200
-            out, content = reply.success(outcome.reply, request, context.deadline)
+            out, content = reply.success(outcome.reply, request)
             if _log.isEnabledFor(logging.DEBUG):
                 _log.debug("answered: %s trace=%s", told.brief(journey, route), trace_id)
         else:

@@ -113,10 +113,10 @@ def _public(failed: Failure) -> tuple[int, str, str]:
     return status, code, type_
 
 
-def success(reply: ImageReply, request: ImageRequest, deadline: float) -> tuple[Headers, Content]:
+def success(reply: ImageReply, request: ImageRequest) -> tuple[Headers, Content]:
     """Return the body of a success: as the provider sent it where that is already right, else built from its parts."""
     if request.params.get("stream") is True:
-        coming = passed_on(reply.events, request, deadline) if reply.events else synthesised(reply, request)
+        coming = passed_on(reply.events, request, reply.until) if reply.events else synthesised(reply, request)
         return [*EVENT_HEADERS], coming
     return [JSON], pictures(reply)
 

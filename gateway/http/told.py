@@ -1,5 +1,6 @@
 """The story of a request, told in response headers and in the rows of an error's `attempts`."""
 
+from dataclasses import replace
 from typing import Any
 
 from gateway.compile import Route
@@ -46,9 +47,14 @@ def headers(
 def _told_of(outcome: Outcome, journey: Journey) -> str | None:
     """Return the target whose outcome is told: not always the last one that was tried."""
     for attempt in reversed(journey.attempts):
-        if isinstance(outcome, Success) or attempt.outcome is outcome:
+        if isinstance(outcome, Success) or _is_told(outcome, attempt.outcome):
             return attempt.target
     return journey.attempts[-1].target if journey.attempts else None
+
+
+def _is_told(told: Failure, outcome: Outcome | None) -> bool:
+    """Whether a failure is that of an attempt, apart from whether anything may follow it."""
+    return isinstance(outcome, Failure) and replace(outcome, terminal=told.terminal) == told
 
 
 def rows(journey: Journey, route: Route) -> list[dict[str, Any]]:

@@ -2,9 +2,8 @@
 
 import asyncio
 import functools
-import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,28 +17,56 @@ from gateway.secret import Secret
 from gateway.target.bodies import body_of
 from gateway.target.prepare import too_strict
 from gateway.transport import UNCOUNTED
-from gateway.wire import Draw, Mint, Minted, Minting, Outcome, Outgoing, Paint, Received, Send, Target, Wait, joined
-from strategies import Cause, Failure, Try
+from gateway.wire import (
+    Adapter,
+    Draw,
+    Mint,
+    Minted,
+    Minting,
+    Outcome,
+    Outgoing,
+    Paint,
+    Received,
+    Send,
+    Target,
+    Wait,
+    joined,
+)
+from strategies import Cause, Context, Failure, Try
 
 if TYPE_CHECKING:
     from gateway.target.leaf import ImageTarget
 
 _SUCCESS = range(200, 300)
-_UNAUTHORIZED = frozenset({401, 403})
+_UNAUTHORIZED = 401
 _QUESTIONS_AGAIN = 3
 _PAUSE_SECONDS = 1.0
 _FORMS_AT_ONCE = 3
 """An upload is its bytes, their base64, and the body that holds it."""
 _LOST = frozenset({Cause.UNREACHABLE, Cause.INCOMPLETE})
+_NOT_THERE_YET = frozenset({404, 408, 425, 429, *range(500, 600)})
+"""What a link answers that may lead to its picture a moment later."""
 
 
 class Conversation:
     """The state of one attempt."""
 
-    __slots__ = ("_accepted", "_attempt", "_headers", "_heavy", "_rng", "_taken", "_wire", "request", "target")
+    __slots__ = (
+        "_accepted",
+        "_attempt",
+        "_headers",
+        "_heavy",
+        "_minted",
+        "_rng",
+        "_taken",
+        "_wire",
+        "request",
+        "target",
+        "until",
+    )
 
     def __init__(
-        self, target: "ImageTarget", request: ImageRequest, headers: Mapping[str, str], attempt: Try, rng: random.Random
+        self, target: "ImageTarget", request: ImageRequest, headers: Mapping[str, str], attempt: Try, context: Context
     ) -> None:
         """Begin with the headers that carry the target's own credential."""
         self.target = target
@@ -47,9 +74,13 @@ class Conversation:
         self._wire = target.wire_for(request)
         self._headers = headers
         self._attempt = attempt
-        self._rng = rng
+        self._rng = context.journey.rng
+        limit = target.spec.request_timeout
+        self.until = context.deadline if limit is None else min(context.deadline, attempt.started + limit)
+        """When the attempt ends, on the loop's clock, however much has come by then."""
         self._heavy = "image" in request.params
         self._taken = 0
+        self._minted: Mapping[str, Secret] | None = None
         self._accepted = False
         """Whether the provider has taken anything on."""
 
@@ -99,7 +130,7 @@ class Conversation:
         # An asset is no business of the provider's other hosts: only where it came from may the credential go along.
         own = _origin(address) == _origin(self.target.base_url)
         asked = Send("GET", address, headers={"accept": "image/*"})
-        received = await self._exchange(asked, self._wire if own else None)
+        received = await self._asked_again(asked, self._wire if own else None, _hiccup)
         if isinstance(received, Failure):
             # Whatever is wrong with the link is the provider's doing, and the picture is paid for.
             return replace(received, cause=Cause.INCOMPLETE, code=None, status=None, reached=True, may_be_billed=True)
@@ -112,19 +143,28 @@ class Conversation:
 
     async def _ask(self, step: Send) -> Received | Failure:
         """Send a request; a question about a job that was taken on is asked again, as asking costs nothing."""
-        received = await self._exchange(step, self._wire)
-        if self._accepted and step.method == "GET":
-            for _ in range(_QUESTIONS_AGAIN):
-                if not isinstance(received, Failure) or received.cause not in _LOST:
-                    break
-                await asyncio.sleep(_PAUSE_SECONDS)
-                received = await self._exchange(step, self._wire)
+        if self._accepted and (step.free or step.method == "GET"):
+            received = await self._asked_again(step, self._wire, _lost)
+        else:
+            received = await self._exchange(step, self._wire)
         if isinstance(received, Failure):
             return replace(received, may_be_billed=True) if self._accepted else received
         if received.status in _SUCCESS and step.method != "GET" and not step.free:
             self._accepted = True
-        if received.status in _UNAUTHORIZED and self.target.adapter.mint is not None:
-            self.target.outside.tokens.drop(self.target.wire_for(self.request))
+        if received.status == _UNAUTHORIZED and self._minted is not None:
+            self.target.outside.tokens.drop(self.target.wire_for(self.request), self._minted)
+        return received
+
+    async def _asked_again(
+        self, step: Send, wire: Target | None, fails: Callable[[Received | Failure], bool]
+    ) -> Received | Failure:
+        """Send what costs nothing, and again a few times where it fails."""
+        received = await self._exchange(step, wire)
+        for _ in range(_QUESTIONS_AGAIN):
+            if not fails(received):
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+            received = await self._exchange(step, wire)
         return received
 
     async def _make_room(self) -> None:
@@ -146,6 +186,7 @@ class Conversation:
         minting.close()
         if isinstance(found, Failure):
             return found
+        self._minted = found
         self._wire = replace(wire, credentials={**wire.credentials, **found})
         self._headers = {**self._headers, **{k.lower(): v for k, v in adapter.authorize(self._wire).items()}}
         return None
@@ -206,6 +247,14 @@ class Conversation:
         )
 
 
+def _lost(received: Received | Failure) -> bool:
+    return isinstance(received, Failure) and received.cause in _LOST
+
+
+def _hiccup(received: Received | Failure) -> bool:
+    return _lost(received) if isinstance(received, Failure) else received.status in _NOT_THERE_YET
+
+
 def _address(target: "ImageTarget", path: str) -> tuple[URL, bool, bool] | Failure:
     """Return where a request goes, whether an operator chose that host, and whether it may see the credential."""
     spec = target.spec
@@ -236,8 +285,14 @@ def _address(target: "ImageTarget", path: str) -> tuple[URL, bool, bool] | Failu
 
 def _is_own(target: "ImageTarget", host: str) -> bool:
     adapter = target.adapter
-    if target.spec.custom_host is None and host == urlsplit(target.base_url).hostname:
-        return True
+    # A host that was put in the provider's place has its credential, and the provider's own hosts have no part in it.
+    home, custom = urlsplit(target.base_url).hostname or "", target.spec.custom_host is not None
+    if host == home:
+        return not custom
+    return _belongs(host, adapter) and (not custom or _belongs(home, adapter))
+
+
+def _belongs(host: str, adapter: Adapter) -> bool:
     return any(host == own or (own.startswith(".") and host.endswith(own)) for own in adapter.own_hosts)
 
 

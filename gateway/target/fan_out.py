@@ -61,6 +61,7 @@ class _Run:
         self._waiting = parts
         self._asked = sum(part.count for part in parts)
         self._outcomes: dict[int, Outcome] = {}
+        self._attempts_before = self._attempts()
         self._begun = False
         self._hopeless = False
 
@@ -76,6 +77,10 @@ class _Run:
             if isinstance(outcome, Failure) and (outcome.terminal or outcome.cause in _FOR_ALL):
                 self._hopeless = True
 
+    def _attempts(self) -> int:
+        path = self._node.target.spec.path
+        return sum(attempt.target == path for attempt in self._context.journey.attempts)
+
     def merged(self) -> Outcome:
         outcomes = [self._outcomes[first] for first in sorted(self._outcomes)]
         for failure in outcomes:
@@ -85,7 +90,9 @@ class _Run:
         if not replies:
             failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
             return next((failure for failure in failures if failure.terminal), failures[0])
-        self._context.journey.exhausted.pop(self._node.inner, None)
+        journey = self._context.journey
+        journey.exhausted.pop(self._node.inner, None)
+        journey.retries = self._attempts() - self._attempts_before - len(outcomes)
         return Success(_one(replies, self._asked, lenient=self._node.target.spec.adapt == "lenient"))
 
 

@@ -18,6 +18,7 @@ from strategies import Cause, Failure, Success
 _log = logging.getLogger("gateway.target")
 
 _FORMS = ("url", "b64_json")
+_NOT_KEPT = Adaptation("delivery.persist", "true", "not kept")
 
 
 @dataclass(slots=True)
@@ -35,9 +36,6 @@ async def handed_over(reply: ImageReply, prepared: Prepared, conversation: Conve
     target = conversation.target
     spec, params = target.spec, prepared.request.params
     adaptations = (*prepared.adaptations, *reply.adaptations)
-    if reply.adaptations and spec.adapt == "strict":
-        changes = "; ".join(map(str, reply.adaptations))
-        return _too_late(changes)
     if reply.events is not None:
         return Success(
             replace(
@@ -45,6 +43,7 @@ async def handed_over(reply: ImageReply, prepared: Prepared, conversation: Conve
                 provider=spec.provider,
                 model=params.get("model"),
                 adaptations=_told(adaptations, spec.adapt),
+                until=conversation.until,
                 events=events_without_keys(reply.events, [*conversation.credentials, conversation.request.credential]),
             )
         )
@@ -53,7 +52,9 @@ async def handed_over(reply: ImageReply, prepared: Prepared, conversation: Conve
     if wanted not in _FORMS and not spec.persist:
         made = [_looked_at(picture, conversation) for picture in reply.pictures]
     else:
-        made = await asyncio.gather(*(_formed(picture, conversation, wanted) for picture in reply.pictures))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_formed(picture, conversation, wanted)) for picture in reply.pictures]
+        made = [task.result() for task in tasks]
     good = [each for each in made if isinstance(each, _Ready)]
     faults = [each for each in made if isinstance(each, Failure)]
     if not good:
@@ -100,7 +101,8 @@ async def _formed(picture: Picture, conversation: Conversation, wanted: Any) -> 
             return Failure(cause=Cause.EMPTY, message=f"{spec.provider} sent {checked.message}")
         received = await conversation.fetch(picture.url)
         if not isinstance(received, Received):
-            return received
+            # It is painted and paid for: the provider's own link is better than nothing, where a link will do.
+            return received if wanted == "b64_json" else _Ready(picture, checked, (_NOT_KEPT,))
         picture = Picture(data=received.body, revised_prompt=picture.revised_prompt)
     elif picture.url is not None or (wanted == "b64_json" and not spec.persist):
         return _looked_at(picture, conversation)
@@ -122,9 +124,8 @@ async def _linked(picture: Picture, seen: Seen, conversation: Conversation, want
         )
     except NotKept:
         # It is painted and paid for: better in the other form than not at all.
-        return _Ready(
-            picture, seen, () if wanted == "b64_json" else (Adaptation("response_format", "url", "b64_json"),)
-        )
+        short = _NOT_KEPT if wanted == "b64_json" else Adaptation("response_format", "url", "b64_json")
+        return _Ready(picture, seen, (short,))
     if wanted == "b64_json":
         return _Ready(replace(picture, url=link), seen)
     return _Ready(Picture(url=link, revised_prompt=picture.revised_prompt), seen)
@@ -145,11 +146,3 @@ def _told(adaptations: tuple[Adaptation, ...], adapt: str) -> tuple[Adaptation, 
     if not adaptations or adapt == "lenient":
         return ()
     return tuple(dict.fromkeys(adaptations))
-
-
-def _too_late(changes: str) -> Failure:
-    return Failure(
-        cause=Cause.UNSUPPORTED,
-        message=f"the provider cannot be asked for this as it is ({changes}) and the target says `adapt: strict`",
-        may_be_billed=True,
-    )

@@ -67,20 +67,16 @@ class ImageTarget:
         prepared = self.prepare(request)
         if isinstance(prepared, Failure):
             return prepared
-        wanted = self._wanted(request)
-        objection = self._cannot_deliver(wanted, prepared)
-        if objection is not None:
-            return objection
         headers = self.headers_for(request)
         if isinstance(headers, Failure):
             return headers
         if self.adapter.local:
             attempt.sent = True  # the sandbox plays a provider: what it is asked for counts as sent, and as billed
-        conversation = Conversation(self, request, headers, attempt, context.journey.rng)
+        conversation = Conversation(self, request, headers, attempt, context)
         try:
             outcome = await conversation.run(prepared.request)
             if not isinstance(outcome, Failure):
-                outcome = await handed_over(outcome.reply, prepared, conversation, wanted)
+                outcome = await handed_over(outcome.reply, prepared, conversation, self.wanted(request))
         except Exception:  # noqa: BLE001 - a crash in an adapter is that target's failure, never the chain's end
             outcome = self._crashed(attempt)
         finally:
@@ -91,7 +87,16 @@ class ImageTarget:
 
     def prepare(self, request: ImageRequest) -> Prepared | Failure:
         """Shape the parameters, and fit them to the model they go to; pure, so that `explain` can show it."""
-        return prepare(request, self.spec, self.outside.catalogue, n_max=self.adapter.n_max, checks=self.checks)
+        wanted = self.wanted(request)
+        prepared = prepare(
+            request,
+            self.spec,
+            self.outside.catalogue,
+            n_max=self.adapter.n_max,
+            checks=self.checks,
+            events=wanted != "url" and not self.spec.persist,
+        )
+        return prepared if isinstance(prepared, Failure) else self._cannot_deliver(wanted, prepared) or prepared
 
     def headers_for(self, request: ImageRequest) -> dict[str, str] | Failure:
         """Return the headers of a request to this target, unless its caller has to bring a credential and did not."""
@@ -115,7 +120,7 @@ class ImageTarget:
             return self.wire
         return replace(self.wire, credentials={"api_key": request.credential, **self.spec.credentials})
 
-    def _wanted(self, request: ImageRequest) -> object:
+    def wanted(self, request: ImageRequest) -> object:
         """Return the form to deliver; `drop_params` only keeps the word from the provider."""
         shaping = self.spec.shaping
         asked = {**shaping.default_params, **request.params, **shaping.override_params}

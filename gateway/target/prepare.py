@@ -8,7 +8,7 @@ from gateway.config.shaping import shape
 from gateway.config.spec import TargetSpec
 from gateway.dialect.encode import Unbending
 from gateway.errors import GatewayError
-from gateway.images import Adaptation, ImageRequest
+from gateway.images import LEFT_OUT, Adaptation, ImageRequest
 from strategies import Cause, Failure
 
 
@@ -26,12 +26,18 @@ class Prepared:
 
 
 def prepare(
-    request: ImageRequest, spec: TargetSpec, catalogue: Catalogue, *, n_max: int | None, checks: bool
+    request: ImageRequest,
+    spec: TargetSpec,
+    catalogue: Catalogue,
+    *,
+    n_max: int | None,
+    checks: bool,
+    events: bool = True,
 ) -> Prepared | Failure:
     """Shape the parameters, and fit them to the model they go to.
 
     `n_max` holds where the catalogue does not know the model; `checks` says that the limits of the caller's own model
-    are still to be checked.
+    are still to be checked; `events`, whether a provider's own could be passed on.
     """
     params = shape(request.params, spec.shaping)
     row = catalogue.find(spec.provider, params.get("model"), spec.options)
@@ -39,7 +45,7 @@ def prepare(
     adaptations: tuple[Adaptation, ...] = ()
     if row is None:
         named = request.model is not None and request.model == params.get("model")
-        _leave_out_orders(params, spec)
+        adaptations = _without_orders(params, spec)
     else:
         named = request.model == row.id or request.model in row.aliases
         if named and checks:
@@ -50,8 +56,6 @@ def prepare(
         if problem is not None:
             return problem
         params, adaptations = fit(row, params, named=named)
-        if adaptations and spec.adapt == "strict":
-            return too_strict(row.id, "; ".join(map(str, adaptations)))
         n_max = row.n_max
     asked = params.get("n")
     wanted = asked if type(asked) is int else 1
@@ -60,25 +64,30 @@ def prepare(
         if named and not spec.fan_out and request.part is None:
             return _too_many(str(params.get("model") or spec.provider), n_max, wanted)
         count, params["n"] = -(-wanted // n_max), n_max
-    _settle(params, request)
+    adaptations += _settle(params, request, events=events)
+    if adaptations and spec.adapt == "strict":
+        model = str(params.get("model") or spec.provider) if row is None else row.id
+        return too_strict(model, "; ".join(map(str, adaptations)))
     if spec.adapt == "strict":
         params = Unbending(params)
     kept = () if spec.adapt == "lenient" else adaptations
     return Prepared(request.with_params(params), row, kept, wanted, count)
 
 
-def _settle(params: dict[str, Any], request: ImageRequest) -> None:
+def _settle(params: dict[str, Any], request: ImageRequest, *, events: bool) -> tuple[Adaptation, ...]:
     """Ask for one share of the pictures only, where they are shared out, and for events only where they can be used."""
     part = request.part
-    if part is None:
-        if request.params.get("stream") is not True:
-            params.pop("stream", None)  # whether events can be passed on is for the caller to say
-        return
-    params["n"] = part.count
+    if part is not None:
+        params["n"] = part.count
+        seed = params.get("seed")
+        if type(seed) is int and part.first:
+            params["seed"] = seed + part.first
+    streams = request.params.get("stream") is True  # whether events can be passed on is for the caller to say
+    if streams and events and part is None:
+        return ()
     params.pop("stream", None)
-    seed = params.get("seed")
-    if type(seed) is int and part.first:
-        params["seed"] = seed + part.first
+    previews = params.pop("partial_images", None) if streams else None
+    return (Adaptation("partial_images", str(previews), LEFT_OUT),) if previews else ()
 
 
 def _too_many(model: str, n_max: int, wanted: int) -> Failure:
@@ -90,10 +99,10 @@ def _too_many(model: str, n_max: int, wanted: int) -> Failure:
     )
 
 
-def _leave_out_orders(params: dict[str, Any], spec: TargetSpec) -> None:
+def _without_orders(params: dict[str, Any], spec: TargetSpec) -> tuple[Adaptation, ...]:
     """Leave out what is meant for the sandbox alone, for a model that the catalogue does not know."""
-    if spec.provider != "sandbox":
-        params.pop("sandbox", None)
+    orders = params.pop("sandbox", None) if spec.provider != "sandbox" else None
+    return () if orders is None else (Adaptation("sandbox", "orders", LEFT_OUT),)
 
 
 def too_strict(model: str, changes: str) -> Failure:

@@ -14,7 +14,7 @@ _SHORTEST_KEY = 4
 
 def without_keys(failure: Failure, credentials: Iterable[Secret | None]) -> Failure:
     """Return the failure without what was sent as a credential."""
-    keys = _keys(credentials)
+    keys = keys_of(credentials)
     told = failure.message + (failure.provider_code or "") + (failure.param or "")
     if not any(key in told for key in keys):
         return failure
@@ -25,7 +25,7 @@ async def events_without_keys(
     events: AsyncIterator[bytes], credentials: Iterable[Secret | None]
 ) -> AsyncGenerator[bytes, None]:
     """Yield events without what was sent as a credential; pictures, which are large, hold none."""
-    keys = [key.encode() for key in _keys(credentials)]
+    keys = [key.encode() for key in keys_of(credentials)]
     try:
         async for event in events:
             yield _cleaned(event, keys) if len(event) <= _LARGEST_TEXT else event
@@ -40,7 +40,8 @@ def _cleaned(event: bytes, keys: Iterable[bytes]) -> bytes:
     return event
 
 
-def _keys(credentials: Iterable[Secret | None]) -> list[str]:
+def keys_of(credentials: Iterable[Secret | None]) -> list[str]:
+    """Return what must not be told: credentials that are long enough to be recognised."""
     return [key for key in (each.reveal() for each in credentials if each) if len(key) >= _SHORTEST_KEY]
 
 

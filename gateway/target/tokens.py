@@ -52,9 +52,12 @@ class Tokens:
             self._kept[name] = _Kept(minted, time_of() + lasting)
             return minted.credentials
 
-    def drop(self, target: Target) -> None:
-        """Forget the token of a target: the provider does not take it any more."""
-        self._kept.pop(_name(target), None)
+    def drop(self, target: Target, refused: Mapping[str, Secret]) -> None:
+        """Forget a token that the provider does not take any more, unless a newer one is kept already."""
+        name = _name(target)
+        kept = self._kept.get(name)
+        if kept is not None and kept.minted.credentials == refused:
+            del self._kept[name]
 
     def _forget(self) -> None:
         """Make room: what ends first goes first."""

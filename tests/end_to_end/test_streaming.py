@@ -231,6 +231,14 @@ def test_the_deadline_ends_in_an_error_event(gateway, studio):
     assert within(1, lambda: studio.seen[0].left_at)
 
 
+@pytest.mark.parametrize("bound", [{"request_timeout": 1000}, {"deadline": 1000}], ids=str)
+def test_what_bounds_a_target_bounds_its_events(gateway, studio, bound):
+    started = time.monotonic()
+    _, data = whole(gateway, {**studio.target("events:p:hang"), **bound})
+    assert error_of(data)["code"] == "deadline_exceeded"
+    assert time.monotonic() - started < 2
+
+
 async def test_a_stall_ends_in_an_error_event(studio, tmp_path, monkeypatch):
     monkeypatch.setattr(exchange, "_STALL_SECONDS", 0.02)
     application, _ = build(Settings(data=str(tmp_path)), LiveConfigs(tmp_path, {}))

@@ -337,3 +337,22 @@ def test_an_inner_deadline_bounds_the_worst_case():
     told = story(fallback(inner, {**C, **TIMED}))
     assert told["tree"]["children"][0]["deadline_ms"] == 12_000
     assert told["worst_case"]["seconds"] == 22.0
+
+
+def test_a_link_that_could_not_be_delivered_is_told():
+    told = story(named("primary"), model="gpt-image-1", response_format="url")
+    assert told["tree"]["problem"]["cause"] == "unsupported"
+    assert "--data" in told["tree"]["problem"]["message"]
+
+
+def test_a_shared_request_is_shown_as_one_share_of_it():
+    config = {"provider": "openai", "api_key": SECRETS[0], "fan_out": True}
+    told = story(config, model="dall-e-3", n=3, stream=True, partial_images=1)
+    assert told["tree"]["calls"] == 3
+    assert told["tree"]["send"]["json"]["n"] == 1
+    assert "stream" not in told["tree"]["send"]["json"]
+
+
+def test_a_short_credential_does_not_mangle_what_is_told():
+    told = story({"provider": "openai", "api_key": "ot"}, model="gpt-image-1")
+    assert told["tree"]["send"]["json"]["prompt"] == "an otter"

@@ -121,7 +121,8 @@ async def test_only_the_providers_hosts_are_told_its_credential(link, around, to
 
 
 NOT_FETCHED = {
-    "a link that leads nowhere": (LINK, [downloaded(b"gone", 404)], Cause.INCOMPLETE, "answered 404"),
+    "a link that leads nowhere": (LINK, [downloaded(b"gone", 410)], Cause.INCOMPLETE, "answered 410"),
+    "a link that leads nowhere yet": (LINK, [downloaded(b"", 404)] * 4, Cause.INCOMPLETE, "answered 404"),
     "a redirect": (LINK, [downloaded(b"", 302)], Cause.INCOMPLETE, "answered 302"),
     "a page": (LINK, [downloaded(b"<!doctype html><html></html>")], Cause.EMPTY, "HTML"),
     "nothing": (LINK, [downloaded(b"")], Cause.EMPTY, "empty"),
@@ -141,14 +142,36 @@ async def test_what_cannot_be_fetched_is_a_failure_that_may_have_cost_money(link
 
 
 async def test_a_host_that_cannot_be_reached_does_not_make_the_picture_free():
-    outcome, _, journey = await handed(linked(LINK), LOST, response_format="b64_json")
+    outcome, _, journey = await handed(linked(LINK), *[LOST] * 4, response_format="b64_json")
     assert (outcome.cause, outcome.billable, journey.maybe_billed) == (Cause.INCOMPLETE, True, 1)
+
+
+HICCUPS = {
+    "a lost connection": LOST,
+    "a picture that is not there yet": downloaded(b"", 404),
+    "a busy host": downloaded(b"", 429),
+    "a host in trouble": downloaded(b"", 503),
+}
+
+
+@pytest.mark.parametrize("hiccup", HICCUPS.values(), ids=HICCUPS)
+async def test_a_download_is_tried_again(hiccup):
+    outcome, sent, journey = await handed(linked(LINK), hiccup, hiccup, downloaded(PNG), response_format="b64_json")
+    assert (outcome.reply.pictures[0].data, len(sent), len(journey.attempts)) == (PNG, 4, 1)
+
+
+async def test_what_cannot_be_fetched_to_be_kept_goes_out_as_the_providers_link(kept):
+    gone = downloaded(b"", 410)
+    outcome, _, _ = await handed(linked(LINK), gone, config=PERSISTED, delivery=kept, response_format="url")
+    assert (outcome.reply.pictures[0].url, ledger(outcome)) == (LINK, ["delivery.persist=true->not kept"])
+    outcome, _, _ = await handed(linked(LINK), gone, config=PERSISTED, delivery=kept, response_format="b64_json")
+    assert outcome.cause is Cause.INCOMPLETE
 
 
 async def test_a_fallback_stands_in_for_a_picture_that_cannot_be_fetched():
     config = {"strategy": {"mode": "fallback"}, "targets": [KEY, KEY]}
     outcome, sent, journey = await handed(
-        linked(LINK), downloaded(b"", 404), answer(), config=config, response_format="b64_json"
+        linked(LINK), downloaded(b"", 410), answer(), config=config, response_format="b64_json"
     )
     assert isinstance(outcome, Success)
     assert (len(sent), journey.maybe_billed) == (3, 1)
@@ -268,7 +291,7 @@ async def test_persisting_on_a_full_disk_hands_over_the_bytes(full):
     outcome, _, _ = await handed(linked(LINK), downloaded(PNG), config=PERSISTED, delivery=full)
     assert (outcome.reply.pictures[0].data, ledger(outcome)) == (PNG, ["response_format=url->b64_json"])
     outcome, _, _ = await handed(answer(), config=PERSISTED, delivery=full, response_format="b64_json")
-    assert (outcome.reply.pictures[0].url, ledger(outcome)) == (None, [])
+    assert (outcome.reply.pictures[0].url, ledger(outcome)) == (None, ["delivery.persist=true->not kept"])
 
 
 # --- some good, some not
@@ -282,11 +305,11 @@ async def test_the_good_ones_of_several_pictures_are_kept_and_counted():
 
 async def test_one_of_several_links_that_is_dead_is_left_out(caplog):
     links = [f"https://cdn.example/{number}.png" for number in range(3)]
-    script = [linked(*links), downloaded(PNG), downloaded(b"", 404), downloaded(PNG)]
+    script = [linked(*links), downloaded(PNG), downloaded(b"", 410), downloaded(PNG)]
     outcome, sent, journey = await handed(*script, response_format="b64_json", n=3)
     assert (len(outcome.reply.pictures), ledger(outcome), len(sent)) == (2, ["n=3->2"], 4)
     assert journey.maybe_billed == 0
-    assert "answered 404" in caplog.text
+    assert "answered 410" in caplog.text
 
 
 async def test_a_failure_of_all_pictures_is_a_failure():

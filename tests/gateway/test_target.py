@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.config.provider_fields import FIELDS
+from gateway.delivery import Delivery, FolderStore, Links
 from gateway.images import ImageReply, ImageRequest, Picture
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret
@@ -12,7 +13,7 @@ from gateway.target import ImageTarget, Outside
 from gateway.wire import Adapter, Send, Wait, send
 from strategies import Attempt, Cause, Failure, Success
 from tests.gateway.delivery.pictures import painted
-from tests.gateway.scripted import ScriptedTransport, answer, asking, picture, refused, route_of, run
+from tests.gateway.scripted import ScriptedTransport, answer, asking, picture, refused, route_of, route_with, run
 
 KEY = {"provider": "openai", "api_key": "providers-key"}
 
@@ -358,6 +359,28 @@ async def test_orders_for_the_sandbox_never_leave():
     assert "sandbox" not in await body(KEY, **orders)
     assert "sandbox" not in await body(KEY, sandbox={"status": 500}, model="brand-new")
     assert "sandbox" not in await body({**KEY, "override_params": {"sandbox": {"status": 500}}}, model="m")
+
+
+async def test_orders_that_an_unknown_model_is_not_given_are_listed():
+    assert await adaptations(KEY, sandbox={"status": 500}, model="brand-new") == ["sandbox=orders->dropped"]
+    outcome, requests, _ = await sent({**KEY, "adapt": "strict"}, sandbox={"status": 500}, model="brand-new")
+    assert (outcome.cause, requests) == (Cause.UNSUPPORTED, [])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"response_format": "url"}, {}],
+    ids=["links are wanted", "everything is kept"],
+)
+async def test_a_providers_own_events_are_not_asked_for_where_they_could_not_be_delivered(asked, tmp_path):
+    config = KEY if asked else {**KEY, "delivery": {"persist": True}}
+    place = Delivery(FolderStore(tmp_path / "p", bytes_max=1 << 30, keep_seconds=3600), Links(b"not-real"))
+    route, transport = route_with(config, PROVIDERS["openai"], [answer()], delivery=place)
+    params = {"prompt": "an otter", "model": "brand-new", "stream": True, "partial_images": 1, **asked}
+    outcome, _ = await run(route, ImageRequest(params=params, headers={"host": "127.0.0.1:1"}))
+    assert not {"stream", "partial_images"} & transport.sent[0].json.keys()
+    assert outcome.reply.pictures[0].url is not None
+    assert [str(each) for each in outcome.reply.adaptations] == ["partial_images=1->dropped"]
 
 
 async def test_the_sandbox_sends_nothing():

@@ -1,5 +1,6 @@
 import random
 import re
+from dataclasses import replace
 
 import h11
 import pytest
@@ -148,3 +149,9 @@ def test_the_rows_of_an_error():
         },
         {"target": "config.targets[1].targets[1]", "provider": "sandbox", "status": None, "cause": None, "ms": None},
     ]
+
+
+async def test_a_failure_that_nothing_may_follow_is_still_told_as_its_targets():
+    path = journey(("config.targets[0]", 0.0, 1.0, LIMITED), ("config.targets[1].targets[0]", 1.0, 2.0, NOT_ASKED))
+    said = await headers(replace(LIMITED, terminal=True), path)
+    assert said["x-portkey-last-used-option-index"] == "config.targets[0]"

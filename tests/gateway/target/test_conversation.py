@@ -247,13 +247,16 @@ async def test_strict_sends_what_an_adapter_need_not_change():
     assert sent[0].json == {"prompt": "an otter", "size": "1024x1024"}
 
 
-async def test_a_change_that_strict_hears_of_too_late_is_no_success():
+async def test_a_change_that_strict_hears_of_after_the_painting_is_delivered_and_listed():
     def flow(_request, _target):
         yield from send(Send("POST", "/jobs", json={}))
         return Success(ImageReply(pictures=DONE.reply.pictures, adaptations=_encoding_change()))
 
     outcome, _, journey = await driven(flow, answer(), config={**KEY, "adapt": "strict"})
-    assert (outcome.cause, outcome.billable, journey.maybe_billed) == (Cause.UNSUPPORTED, True, 1)
+    assert ([str(change) for change in outcome.reply.adaptations], journey.maybe_billed) == (
+        ["style=vivid->dropped"],
+        0,
+    )
 
 
 def _encoding_change():

@@ -254,3 +254,25 @@ async def test_events_are_not_asked_for_where_pictures_are_put_together():
     outcome, transport, _ = await fanned(*[answer()] * 2, model="brand-new", stream=True, partial_images=2, n=2)
     assert all("stream" not in sent.json for sent in transport.sent)
     assert (outcome.reply.events, len(outcome.reply.pictures)) == (None, 2)
+
+
+async def test_previews_are_not_asked_for_where_events_are_not():
+    outcome, transport, _ = await fanned(*[answer()] * 2, model="brand-new", stream=True, partial_images=2, n=2)
+    assert all("partial_images" not in sent.json for sent in transport.sent)
+    assert ledger(outcome) == ["partial_images=2->dropped"]
+
+
+async def test_shares_that_retry_keep_to_the_attempts_there_are():
+    patient = {**FANNED, "retry": {"attempts": 2}, "max_attempts": 5}
+    script = [After(1, BUSY) for _ in range(4)] + [After(1, answer())]
+    outcome, transport, journey = await fanned(*script, config=patient, model="brand-new", n=4)
+    assert (len(transport.sent), len(journey.attempts)) == (5, 5)
+    assert ledger(outcome) == ["n=4->1"]
+
+
+async def test_the_retries_of_all_shares_are_told():
+    patient = {**FANNED, "retry": {"attempts": 2}}
+    outcome, _, journey = await fanned(
+        After(1, BUSY), After(2, answer()), After(1, answer()), config=patient, model="brand-new", n=2
+    )
+    assert (len(outcome.reply.pictures), journey.retries) == (2, 1)
