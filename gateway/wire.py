@@ -203,8 +203,8 @@ class Adapter:
     fields: ProviderFields = ProviderFields()
     own_hosts: tuple[str, ...] = ()
     """Hosts beside the base URL's that may see the credential: a name, or `.suffix`."""
-    n_max: int | None = None
-    """Pictures per call, where the catalogue does not know the model; `None`: any number."""
+    n_max: int | Callable[[Mapping[str, Any]], int] | None = None
+    """Pictures per call where the catalogue does not know the model, or how many for some parameters; `None`: any."""
     mint: Mint | None = None
     """How a token is made at a time, in seconds since 1970; `None` for a target whose credential needs none."""
     sign: Callable[[Target, Outgoing], Mapping[str, str]] | None = None

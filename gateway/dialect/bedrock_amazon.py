@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.dialect.alpha import mask_of
 from gateway.dialect.answers import picture_of, reply_of, unreadable
 from gateway.dialect.encode import DROPPED, OMITTED, Adapted, Encoded, Field, edges, encode, one_of, without
+from gateway.dialect.stable_diffusion import NEUTRAL_PROMPT
 from gateway.dialect.unable import no_mask, unsupported
 from gateway.images import Embedded, ImageRequest, Polarity
 from gateway.plain import either
@@ -56,6 +58,8 @@ _INSIDE = (
     *("promptBasedMask", "maskExclusions", "mergeStyle"),
 )
 _OBJECTS = frozenset({_CONFIG, *(task.params for task in _TASKS.values())})
+# What the caller writes in these objects is laid over ours; this name cannot be a caller's.
+_OWN = "*own"
 _quality = one_of(
     {"standard": "standard", "premium": "premium", "hd": "premium"},
     {"low": "standard", "medium": "standard", "high": "premium"},
@@ -73,17 +77,18 @@ def encoded(request: ImageRequest, target: Target) -> Encoded | Failure:
         return pictures
     # Titan has no styles.
     styled = wished == "TEXT_IMAGE" and "nova" in (request.model or "")
-    own = {name: value for name, value in request.params.items() if name in _OBJECTS}
-    odd = next((name for name, value in own.items() if not isinstance(value, Mapping)), None)
-    if odd is not None:
-        return unsupported(f"`{odd}` must be an object", odd)
-    params = without(request.params, {*own, "taskType"})
-    found = encode(_fields(task, request, styled=styled), params)
+    odd = [name for name, value in request.params.items() if name in _OBJECTS and not isinstance(value, dict)]
+    if odd:
+        return unsupported(f"`{odd[0]}` must be an object", odd[0])
+    found = encode(_fields(task, request, styled=styled), without(request.params, {"taskType"}))
     body = {**found.body, "taskType": wished}
-    for name, value in own.items():
+    for name, value in body.pop(_OWN, {}).items():
         body[name] = {**body.get(name, {}), **value}
     if pictures:
         body[task.params] = {**body.get(task.params, {}), **pictures}
+    if wished == "IMAGE_VARIATION" and "titan" in (request.model or ""):
+        # Nova does without words; that Titan does is said nowhere.
+        body[task.params] = {"text": NEUTRAL_PROMPT, **body.get(task.params, {})}
     return Encoded(body, found.adaptations)
 
 
@@ -119,6 +124,7 @@ def _usual(request: ImageRequest) -> str:
 def _fields(task: _Task, request: ImageRequest, *, styled: bool) -> list[Field]:
     inside = task.params
     fields = [Field(name, f"{inside}.{name}") for name in _INSIDE]
+    fields += [Field(name, f"{_OWN}.{name}") for name in sorted(_OBJECTS)]
     fields += [
         Field("output_format", turn=one_of({"png": OMITTED})),
         Field("background", turn=one_of({"opaque" if task.configured else "transparent": OMITTED})),
@@ -158,9 +164,9 @@ def _pictures(task: _Task, request: ImageRequest, target: Target) -> Mapping[str
     found: dict[str, Any] = dict(zip(task.pictures, embedded, strict=False))
     if task.listed and embedded:
         found["images"] = embedded
-    if request.mask is None:
-        return found
     if task.mask is None:
         return no_mask(request, target) or found
+    marked = not request.params.keys().isdisjoint(("maskPrompt", "maskImage", task.params))
+    mask = request.mask if marked else mask_of(request)
     # Anything but pure black and pure white is refused.
-    return {**found, "maskImage": Embedded(upload=request.mask, mask=task.mask, binary=True)}
+    return found if mask is None else {**found, "maskImage": Embedded(upload=mask, mask=task.mask, binary=True)}

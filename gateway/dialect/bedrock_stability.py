@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from gateway.dialect.alpha import mask_of
 from gateway.dialect.answers import picture_of, reply_of, unreadable
 from gateway.dialect.bedrock_amazon import follows
 from gateway.dialect.encode import DROPPED, OMITTED, Adapted, Encoded, Field, edges, encode, one_of, ratio
 from gateway.dialect.errors import Said, failure_of_job
+from gateway.dialect.stable_diffusion import NEUTRAL_PROMPT, prompted
 from gateway.dialect.unable import cannot, no_mask, unsupported
 from gateway.dialect.words import identifier, shown
 from gateway.images import Embedded, ImageRequest
@@ -69,10 +71,8 @@ _SERVICES = {
 _UNKNOWN_SERVICE = _Service(mask=True)
 
 
-def encoded_sdxl(request: ImageRequest, target: Target) -> Encoded | Failure:
+def encoded_sdxl(request: ImageRequest, _target: Target) -> Encoded | Failure:
     """Return the body of a request to SDXL 1.0."""
-    if request.operation == "vary":
-        return cannot(request, target)
     if len(request.images) > 1:
         return _too_many(request, 1)
     size = Field("size", turn=follows(request)) if request.images else Field("size", ("width", "height"), edges)
@@ -86,6 +86,8 @@ def encoded_sdxl(request: ImageRequest, target: Target) -> Encoded | Failure:
         )
     found = encode(fields, request.params)
     body = found.body
+    if request.operation == "vary":
+        body.setdefault("text_prompts", [{"text": NEUTRAL_PROMPT}])
     unwanted = body.pop("negative_prompt", None)
     if unwanted is not None and isinstance(body.get("text_prompts"), list):
         body["text_prompts"] = [*body["text_prompts"], {"text": unwanted, "weight": -1.0}]
@@ -115,10 +117,10 @@ def understood_sdxl(received: Received, provider: str) -> Outcome:
 def encoded(request: ImageRequest, target: Target, model: str) -> Encoded | Failure:
     """Return the body of a request to any newer model; `model` is its name without what surrounds it."""
     name = _VERSION.sub("", model.removeprefix("stability."))
-    if request.operation == "vary":
-        return cannot(request, target)
     if name.startswith("sd3"):
         return _sd3(request, target, webp=name.startswith("sd3-5"))
+    if request.operation == "vary":
+        return cannot(request, target)
     if name in ("stable-image-core", "stable-image-ultra"):
         return cannot(request, target) if request.images else encode(_from_words(("png", "jpeg")), request.params)
     service = _SERVICES.get(name, _UNKNOWN_SERVICE)
@@ -168,6 +170,7 @@ def _sd3(request: ImageRequest, target: Target, *, webp: bool) -> Encoded | Fail
         Field("input_fidelity", "strength", _nearness({"high": 0.4, "low": _USUAL_STRENGTH}, "strength")),
     )
     found = encode(fields, request.params)
+    prompted(found.body, request)
     picture = {"mode": "image-to-image", "image": Embedded(upload=request.images[0])}
     return Encoded({"strength": _USUAL_STRENGTH, **found.body, **picture}, found.adaptations)
 
@@ -188,8 +191,9 @@ def _serviced(service: _Service, request: ImageRequest, target: Target) -> Encod
     body: dict[str, Any] = {} if service.usual_format is None else {"output_format": service.usual_format}
     body |= found.body
     body |= {name: Embedded(upload=upload) for name, upload in zip(wanted, request.images, strict=True)}
-    if request.mask is not None:
-        body["mask"] = Embedded(upload=request.mask, mask="white")
+    mask = mask_of(request) if service.mask and service is not _UNKNOWN_SERVICE else request.mask
+    if mask is not None:
+        body["mask"] = Embedded(upload=mask, mask="white")
     return Encoded(body, found.adaptations)
 
 

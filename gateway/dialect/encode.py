@@ -79,19 +79,36 @@ _CANONICAL = frozenset(
     }
 )
 
+# What providers call the number of pictures. It is `n` that is limited, shared out and counted: beside it, another word
+# for it would have pictures painted, and paid for, that nobody knows of.
+_COUNTS = frozenset(
+    {
+        *("samples", "sampleCount", "num_images", "numImages", "number_of_images", "numberOfImages", "num_outputs"),
+        *("numberResults", "image_num", "batch_size", "quantity", "num_images_per_prompt"),
+    }
+)
+
 
 def encode(fields: Sequence[Field], params: Mapping[str, Any], *, others: str | None = "") -> Encoded:
     """Return the body that says what the parameters say.
 
     Parameters of no row are left out and reported where they are OpenAI's, as their meaning is known and the provider
     has nothing like them. All others are the provider's own and travel as they are: into the object that `others`
-    names, to the top for "", nowhere (and reported) for `None`.
+    names, to the top for "", nowhere (and reported) for `None`. But the number of pictures is said by `n` alone: other
+    words for it are left out and reported, at the top and one object below.
     """
     rows = {field.name: field for field in fields}
+    count = rows["n"].to if "n" in rows else None
     body: dict[str, Any] = {}
     changes: list[Adaptation] = []
     own: dict[str, Any] = {}
-    for name, value in params.items():
+    for name, said in params.items():
+        value = said
+        if isinstance(said, dict):
+            counts = [key for key in said if key in _COUNTS or f"{name}.{key}" == count]
+            if counts:
+                value = {key: inner for key, inner in said.items() if key not in counts}
+                changes += [Adaptation(f"{name}.{key}", plain(said[key]), "dropped") for key in counts]
         row = rows.get(name)
         if row is not None:
             given = value if row.turn is None else row.turn(value)
@@ -104,7 +121,7 @@ def encode(fields: Sequence[Field], params: Mapping[str, Any], *, others: str | 
                 _put(body, row.to or name, given)
         elif name in _CANONICAL and value == _LEFT_TO_PROVIDER:
             continue
-        elif name in _CANONICAL or (others is None and name not in _ELSEWHERE):
+        elif name in _CANONICAL or name in _COUNTS or (others is None and name not in _ELSEWHERE):
             changes.append(Adaptation(name, plain(value), "dropped"))
         elif name not in _ELSEWHERE:
             own[name] = value

@@ -55,6 +55,7 @@ def _own_style(value: Any) -> Any:  # noqa: ANN401
 
 _SIZE = Field("size", "image_size", _image_size)
 _N = Field("n", "num_images")
+_ONE = Field("n", turn=lambda count: OMITTED if count == 1 else DROPPED)
 _FORMAT = Field("output_format", turn=one_of({"jpeg": "jpeg", "jpg": "jpeg", "png": "png"}, {"webp": "png"}))
 _FORMAT_OR_WEBP = Field("output_format", turn=one_of({"jpeg": "jpeg", "jpg": "jpeg", "png": "png", "webp": "webp"}))
 _PROMPT, _SEED, _NEGATIVE = Field("prompt"), Field("seed"), Field("negative_prompt")
@@ -79,8 +80,8 @@ FAMILIES: Families = (
     (r"kontext.*/multi", Inputs(fields=_USUAL, ratios=_FLUX_RATIOS, images="image_urls", most=10)),
     (r"flux-kontext", Inputs(fields=_USUAL, ratios=_FLUX_RATIOS, ratio_name="resolution_mode", image="image_url")),
     (r"kontext|ultra", Inputs(fields=_USUAL, ratios=_FLUX_RATIOS, image="image_url")),
-    (r"photon", Inputs(fields=(_PROMPT,), ratios=_PHOTON_RATIOS, image="image_url")),
-    (r"recraft", Inputs(fields=(_PROMPT, _SIZE, Field("style", turn=_own_style)), image="image_url")),
+    (r"photon", Inputs(fields=(_PROMPT, _ONE), ratios=_PHOTON_RATIOS, image="image_url")),
+    (r"recraft", Inputs(fields=(_PROMPT, _ONE, _SIZE, Field("style", turn=_own_style)), image="image_url")),
     # Which colour of a mask Ideogram's models change is not said here: refused rather than turned inside out.
     (
         r"ideogram",
@@ -91,7 +92,7 @@ FAMILIES: Families = (
     ),
     (r"fill|inpaint", Inputs(fields=(*_USUAL, _SIZE), image="image_url", mask="mask_url")),
     (r"seedream", Inputs(fields=(_PROMPT, _N, _SEED, _SIZE), images="image_urls", most=10)),
-    (r"flux-2-", Inputs(fields=(_PROMPT, _SEED, _FORMAT, _SIZE), images="image_urls", most=9)),
+    (r"flux-2-", Inputs(fields=(_PROMPT, _ONE, _SEED, _FORMAT, _SIZE), images="image_urls", most=9)),
     (
         r"flux-2",
         Inputs(fields=(_PROMPT, _N, _SEED, _FORMAT_OR_WEBP, _SIZE), images="image_urls", most=4),

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gateway.dialect.alpha import mask_of
 from gateway.dialect.answers import adapted, picture_of, reply_of
-from gateway.dialect.encode import DROPPED, OMITTED, Adapted, Encoded, Field, encode, one_of
+from gateway.dialect.encode import DROPPED, OMITTED, Adapted, Bent, Encoded, Field, Unbending, encode, one_of
 from gateway.dialect.google import SUCCESS, failure_from, filter_codes, laid_over, not_an_answer, settings, unwrapped
 from gateway.dialect.unable import cannot, no_mask, unsupported
 from gateway.dialect.words import shown
-from gateway.images import Embedded, ImageRequest, Upload
+from gateway.images import Adaptation, Embedded, ImageRequest, Upload
 from gateway.shapes import nearest_ratio, parse_size, ratio_of, tier_of
 from gateway.wire import Flow, Outcome, Received, Send, Target, send
 from strategies import Failure
@@ -62,7 +63,7 @@ def imagen(path: str, request: ImageRequest, target: Target, *, vertex: bool) ->
     refused = _unable(request, target, vertex=vertex)
     if refused is not None:
         return refused
-    encoded = encode(_fields(request, vertex=vertex), request.params, others="parameters")
+    encoded = _unmarked(encode(_fields(request, vertex=vertex), request.params, others="parameters"), request)
     received = yield from send(Send("POST", f"{path}:predict", json=_body(encoded, request)))
     return adapted(outcome_of(received, target.provider), encoded.adaptations)
 
@@ -92,7 +93,7 @@ def outcome_of(received: Received, provider: str) -> Outcome:
 
 def _unable(request: ImageRequest, target: Target, *, vertex: bool) -> Failure | None:
     """Return the failure of what the model has no way to do, found before anything is sent."""
-    if "storageUri" in request.params:
+    if "storageUri" in {**request.params, **_parameters(request)}:
         return unsupported(
             "`storageUri` leaves the pictures in a bucket, where nobody can hand them over", "storageUri"
         )
@@ -134,6 +135,8 @@ def _fields(request: ImageRequest, *, vertex: bool) -> tuple[Field, ...]:
     return (*fields, Field("size", _SHAPE, _graded if graded else _ratio))
 
 
+# What cannot be done without a mask.
+_MASKED = ("EDIT_MODE_INPAINT_INSERTION", "EDIT_MODE_INPAINT_REMOVAL", "EDIT_MODE_OUTPAINT")
 _WATERMARKS = ("watermark", "addWatermark", "add_watermark")
 
 
@@ -195,8 +198,6 @@ def _body(encoded: Encoded, request: ImageRequest) -> dict[str, Any]:
     parameters = {**shape, **body.pop("parameters", {})}
     instance: dict[str, Any] = {"prompt": prompt or ""}
     parameters.setdefault("sampleCount", 1)  # left out, it means four, and four are billed
-    if "seed" in parameters:
-        parameters.setdefault("addWatermark", False)  # on by default, and seeds are refused beside it
     if _enlarges(request):
         instance["image"] = {"bytesBase64Encoded": Embedded(upload=request.images[0])}
         parameters["mode"] = "upscale"
@@ -204,13 +205,31 @@ def _body(encoded: Encoded, request: ImageRequest) -> dict[str, Any]:
     else:
         parameters.setdefault("includeRaiReason", True)  # without it a picture that was filtered is missing unexplained
         if request.operation == "edit":
-            instance["referenceImages"] = _references(request)
             masked = "EDIT_MODE_INPAINT_INSERTION" if request.mask is not None else "EDIT_MODE_DEFAULT"
+            mode = {"editMode": masked, **parameters, **_parameters(request)}["editMode"]
             parameters.setdefault("editMode", masked)
+            instance["referenceImages"] = _references(request, mask_of(request) if mode in _MASKED else request.mask)
     return {"instances": [instance], "parameters": laid_over(laid_over(parameters, own), whole), **body}
 
 
-def _references(request: ImageRequest) -> list[Mapping[str, Any]]:
+def _unmarked(encoded: Encoded, request: ImageRequest) -> Encoded:
+    """Switch the watermark off where there is a seed, which is refused beside it: it is on unless something is said."""
+    parameters = encoded.body.get("parameters", {})
+    if "seed" not in parameters or "addWatermark" in {**parameters, **_parameters(request)}:
+        return encoded
+    changes = (*encoded.adaptations, Adaptation("watermark", "true", "false"))
+    if isinstance(request.params, Unbending):
+        raise Bent(changes)
+    return Encoded({**encoded.body, "parameters": {**parameters, "addWatermark": False}}, changes)
+
+
+def _parameters(request: ImageRequest) -> Mapping[str, Any]:
+    """Return what the caller wrote in Google's own object."""
+    own = request.params.get("parameters")
+    return own if isinstance(own, dict) else {}
+
+
+def _references(request: ImageRequest, marked: Upload | None) -> list[Mapping[str, Any]]:
     image = request.images[0]
     references: list[Mapping[str, Any]] = [
         {
@@ -219,9 +238,9 @@ def _references(request: ImageRequest) -> list[Mapping[str, Any]]:
             "referenceImage": {"bytesBase64Encoded": Embedded(upload=image), "mimeType": image.media_type},
         }
     ]
-    if request.mask is not None:
+    if marked is not None:
         # Whatever is not black is changed, so that a soft edge would be changed in full.
-        mask = Embedded(upload=request.mask, mask="white", binary=True)
+        mask = Embedded(upload=marked, mask="white", binary=True)
         references.append(
             {
                 "referenceType": "REFERENCE_TYPE_MASK",

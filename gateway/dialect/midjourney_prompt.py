@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.dialect.encode import DROPPED, OMITTED, Field, encode, one_of
+from gateway.dialect.encode import DROPPED, OMITTED, Bent, Field, Unbending, encode, one_of
 from gateway.images import Adaptation, ImageRequest
 from gateway.shapes import parse_size
 
@@ -53,6 +53,8 @@ def worded(request: ImageRequest) -> Worded | str:
         flags |= version
     text = " ".join([prompt, *(f"--{name} {value}" for name, value in flags.items())])
     taken = (Adaptation("image", "edit", "image prompt"),) if request.images else ()
+    if taken and isinstance(request.params, Unbending):
+        raise Bent(taken)
     return Worded(text, body, (*encoded.adaptations, *taken))
 
 

@@ -5,13 +5,42 @@ from typing import Any
 
 import orjson
 
-from gateway.images import Embedded, ImageRequest
+from gateway.dialect.encode import Bent, Encoded, Unbending, without
+from gateway.images import Adaptation, Embedded, ImageRequest
+from gateway.plain import plain
 from gateway.wire import FormField, Send
 
 
-def sending(path: str, request: ImageRequest, params: Mapping[str, Any] | None = None) -> Send:
-    """Return the request; `params` say it in the words of a provider that has others."""
-    params = request.params if params is None else params
+class TypedObject(dict[str, Any]):
+    """A JSON object from a field of a form, which goes out as it was typed where a form goes out."""
+
+    text: str = ""
+
+
+class TypedList(list[Any]):
+    """A JSON list from a field of a form, likewise."""
+
+    text: str = ""
+
+
+def spoken(request: ImageRequest, *, one_form: bool) -> Encoded:
+    """Return the parameters as OpenAI takes them.
+
+    `one_form` says that the model answers in base64 alone: then `response_format` is refused, and seen to by delivery.
+    """
+    params = without(request.params, {"response_format"}) if one_form else request.params
+    if request.operation == "generate" or "moderation" not in params:
+        return Encoded(dict(params), ())
+    moderation = params["moderation"]
+    change = Adaptation("moderation", plain(moderation), "dropped")
+    changes = () if moderation == "auto" else (change,)
+    if changes and isinstance(params, Unbending):
+        raise Bent(changes)
+    return Encoded(without(params, {"moderation"}), changes)
+
+
+def sending(path: str, request: ImageRequest, params: Mapping[str, Any]) -> Send:
+    """Return the request that says the parameters."""
     streams = params.get("stream") is True
     if request.operation == "generate":
         return Send("POST", path, json=params, streams=streams)
@@ -33,4 +62,6 @@ def form_of(
 
 def text_of(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return a value as a form holds it."""
+    if isinstance(value, TypedObject | TypedList):
+        return value.text
     return value if isinstance(value, str) else orjson.dumps(value).decode()

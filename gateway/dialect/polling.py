@@ -11,6 +11,7 @@ _SUCCESS = range(200, 300)
 _TRANSIENT = frozenset({408, 425, 429, *range(500, 600)})
 _MOST_TRANSIENT = 5
 _LONGEST_PAUSE = 30.0
+_MOST_UNKNOWN = 2
 
 
 def poll(
@@ -21,16 +22,21 @@ def poll(
     seconds: float,
     slowest: float = 5.0,
     codes: Codes = OPENAI_CODES,
+    unknown: Callable[[Received], bool] = lambda _received: False,
 ) -> Flow:
     """Ask after a job until it has ended; `understand` returns its outcome, or `None` while it runs.
 
     The first question comes after `seconds`, the following ones a little later each, up to `slowest`. The job runs and
     may be billed whatever becomes of a question, so one that fails is asked again, and a failure may have cost money.
+    `unknown` says of an answer that there is no such job: of one just taken on, that may be heard once or twice.
     """
-    pause, transient = seconds, 0
+    pause, transient, missed = seconds, 0, 0
     while True:
         yield from wait(pause)
         received = yield from send(ask)
+        if missed < _MOST_UNKNOWN and unknown(received):
+            missed += 1
+            continue
         if received.status in _SUCCESS:
             transient = 0
             outcome = understand(received)

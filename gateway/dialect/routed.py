@@ -1,17 +1,19 @@
 """Partners behind Hugging Face's router: each in its own words, under its name as the first part of the path."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.dialect import fal_models, predictions
 from gateway.dialect.answers import adapted, outcome_of, picture_of, reply_of, unreadable
 from gateway.dialect.encode import Encoded, Field, edges, encode, joined_by
-from gateway.dialect.errors import Codes, Said, failure_from, failure_of_job
+from gateway.dialect.errors import Codes, failure_from, failure_of_job, said_in
 from gateway.dialect.fal_queue import Places, queued
 from gateway.dialect.many_models import family, is_name, pictures
 from gateway.dialect.polling import poll
 from gateway.dialect.unable import cannot, no_mask, unsupported
+from gateway.dialect.zhipu import ZHIPU_CODES
 from gateway.images import Embedded, ImageRequest
 from gateway.wire import Flow, Outcome, Received, Send, Target, send
 from strategies import Failure
@@ -21,7 +23,7 @@ _WORDS = (Field("prompt"), Field("seed"), Field("negative_prompt"))
 _BY_EDGES = (*_WORDS, Field("size", ("width", "height"), edges))
 _BY_SIZE = (Field("prompt"), Field("size", turn=joined_by("x")))
 _BY_STAR = (Field("prompt"), Field("seed"), Field("size", turn=joined_by("*")))
-_ZAI_CODES = Codes(policy=frozenset({"1301"}))
+_WAVESPEED_CODES = Codes(policy=frozenset({"1200"}), invalid=frozenset(map(str, range(1400, 1500))))
 _QUEUE = "?_subdomain=queue"
 
 Partner = Callable[[str, ImageRequest, Target], Flow]
@@ -102,19 +104,20 @@ def _wavespeed(model: str, request: ImageRequest, target: Target) -> Flow:
     image = {"image": Embedded(upload=request.images[0], form="data_url")} if request.images else {}
     taken_on = yield from send(Send("POST", f"/wavespeed/api/v3/{model}", json={**encoded.body, **image}))
     if taken_on.status not in _SUCCESS:
-        return failure_from(taken_on, target.provider)
+        return failure_from(taken_on, target.provider, _WAVESPEED_CODES)
     path = None
     match taken_on.json():
         case {"data": {"urls": {"get": str(address)}}}:
             path = _path(address)
     if path is None:
-        return unreadable(taken_on, target.provider)
+        return unreadable(taken_on, target.provider, _WAVESPEED_CODES)
     outcome = yield from poll(
         Send("GET", f"/wavespeed{path}"),
         lambda received: _wavespeed_state(received, target.provider),
         provider=target.provider,
         seconds=0.5,
         slowest=1.0,
+        codes=_WAVESPEED_CODES,
     )
     return adapted(outcome, encoded.adaptations)
 
@@ -126,13 +129,13 @@ def _wavespeed_state(received: Received, provider: str) -> Outcome | None:
         case {"data": {"status": "completed"}}:
             return reply_of((), provider)
         case {"data": {"status": "failed" | "cancelled" | "timeout" | "deleted" as status} as job}:
-            error = job.get("error")
-            told = error if isinstance(error, str) and error else f"{provider} gave the task up ({status})"
-            return failure_of_job(provider, Said(message=told))
+            said = said_in(job)
+            told = said.message or f"{provider} gave the task up ({status})"
+            return failure_of_job(provider, replace(said, message=told), _WAVESPEED_CODES)
         case {"data": {"status": str()}}:
             return None
         case _:
-            return unreadable(received, provider)
+            return unreadable(received, provider, _WAVESPEED_CODES)
 
 
 def _zai(model: str, request: ImageRequest, target: Target) -> Flow:
@@ -142,16 +145,16 @@ def _zai(model: str, request: ImageRequest, target: Target) -> Flow:
     path, body = "/zai-org/api/paas/v4/async", {"model": model, **encoded.body}
     taken_on = yield from send(Send("POST", f"{path}/images/generations", json=body))
     if taken_on.status not in _SUCCESS:
-        return failure_from(taken_on, target.provider, _ZAI_CODES)
+        return failure_from(taken_on, target.provider, ZHIPU_CODES)
     name = _id(taken_on)
     if name is None:
-        return unreadable(taken_on, target.provider, _ZAI_CODES)
+        return unreadable(taken_on, target.provider, ZHIPU_CODES)
     outcome = yield from poll(
         Send("GET", f"{path}-result/{name}"),
         lambda received: _zai_state(received, target.provider),
         provider=target.provider,
         seconds=5.0,
-        codes=_ZAI_CODES,
+        codes=ZHIPU_CODES,
     )
     return adapted(outcome, encoded.adaptations)
 
@@ -162,12 +165,14 @@ def _zai_state(received: Received, provider: str) -> Outcome | None:
             return reply_of((picture_of(item.get("url")) for item in items if isinstance(item, dict)), provider)
         case {"task_status": "SUCCESS"}:
             return reply_of((), provider)
-        case {"task_status": "FAIL"}:
-            return failure_of_job(provider, Said(message=f"{provider} gave the task up (FAIL)"))
+        case {"task_status": "FAIL"} as body:
+            said = said_in(body)
+            told = said.message or f"{provider} gave the task up (FAIL)"
+            return failure_of_job(provider, replace(said, message=told), ZHIPU_CODES)
         case {"task_status": str()}:
             return None
         case _:
-            return unreadable(received, provider, _ZAI_CODES)
+            return unreadable(received, provider, ZHIPU_CODES)
 
 
 def _id(received: Received) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.dialect.alpha import mask_of
 from gateway.dialect.encode import DROPPED, OMITTED, Field, one_of, ratio
 from gateway.dialect.stable_diffusion import STYLE, TAKEN_FOR_GRANTED
 from gateway.dialect.unable import cannot, no_mask, unsupported
@@ -90,13 +91,14 @@ def route_of(request: ImageRequest, target: Target, name: str) -> Route | Failur
     if request.operation == "vary" and (route is not None or name == "core"):
         return cannot(request, target)
     if route is None:
-        if request.mask is None and name == "core":
+        masked = request.mask is not None or (name == "core" and mask_of(request) is not None)
+        if not masked and name == "core":
             return unsupported(
                 f"core of {target.provider} works on a picture only where a mask marks what to change:"
                 " send one, or name another model, such as ultra or search-and-replace",
                 "mask",
             )
-        route = _INPAINT if request.mask is not None else _repainting(name)
+        route = _INPAINT if masked else _repainting(name)  # without a file for the mask, the picture's alpha is it
     elif not route.masked and (refused := no_mask(request, target)):
         return refused
     least, most = route.least, len(route.pictures)

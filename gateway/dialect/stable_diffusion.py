@@ -12,6 +12,9 @@ from gateway.wire import Outcome, Received
 
 JSON_PLEASE: Mapping[str, str] = {"accept": "application/json"}
 
+NEUTRAL_PROMPT = "a variation of this picture"
+"""What a variation is asked for with where nothing is painted without words."""
+
 STYLES = (
     *("3d-model", "analog-film", "anime", "cinematic", "comic-book", "digital-art", "enhance", "fantasy-art"),
     *("isometric", "line-art", "low-poly", "modeling-compound", "neon-punk", "origami", "photographic", "pixel-art"),
@@ -30,7 +33,6 @@ TAKEN_FOR_GRANTED = (
 # Low is what these hosts do when nothing is said.
 IMAGE_STRENGTH = Field("input_fidelity", "image_strength", one_of({"low": OMITTED, "high": 0.7}))
 
-_NEUTRAL_PROMPT = "a variation of this picture"
 _FILTERED, _BROKEN = "CONTENT_FILTERED", "ERROR"
 _RAW = ("image/", "application/octet-stream")
 
@@ -45,7 +47,7 @@ def in_path(model: str) -> str | None:
 def prompted(body: dict[str, Any], request: ImageRequest) -> None:
     """Say something neutral for a variation, as these hosts paint nothing without words."""
     if request.operation == "vary":
-        body.setdefault("prompt", _NEUTRAL_PROMPT)
+        body.setdefault("prompt", NEUTRAL_PROMPT)
 
 
 def outcome_of_artifacts(received: Received, provider: str, codes: Codes) -> Outcome:

@@ -6,8 +6,10 @@ from typing import Any
 import orjson
 import pybase64
 
+from gateway.catalogue import CANONICAL
 from gateway.delivery.formats import NotAPicture, read_header
 from gateway.delivery.verify import PIXELS_MAX
+from gateway.dialect.openai_body import TypedList, TypedObject
 from gateway.errors import GatewayError
 from gateway.images import Bytes, InMemory, Upload
 
@@ -101,15 +103,33 @@ def value_of(name: str, text: str) -> Any:  # noqa: ANN401 - as JSON would have 
         return int(digits) if _WHOLE.fullmatch(digits) else text
     if name in _SWITCHES:
         return {"true": True, "false": False, "1": True, "0": False}.get(text.strip().lower(), text)
-    if name in _OBJECTS:
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return text
-    return text
+    return text if name in CANONICAL else _read(text)
 
 
 _NUMBERS = frozenset({"n", "seed", "output_compression", "partial_images"})
 _SWITCHES = frozenset({"stream", "watermark"})
-_OBJECTS = frozenset({"sandbox"})
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
+_MAYBE_JSON = re.compile(r"[\[{0-9-]|(?:true|false)\Z")
+
+
+def _read(text: str) -> Any:  # noqa: ANN401
+    """Return what a provider's own field is in JSON, from which the text can be had back as it was typed."""
+    if not _MAYBE_JSON.match(text):
+        return text
+    try:
+        value = orjson.loads(text)
+        again = orjson.dumps(value).decode()
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return text
+    if again == text:
+        return value
+    typed: TypedObject | TypedList
+    match value:
+        case dict():
+            typed = TypedObject(value)
+        case list():
+            typed = TypedList(value)
+        case _:
+            return orjson.Fragment(text)  # such as 0.50, or a version 1.10
+    typed.text = text
+    return typed

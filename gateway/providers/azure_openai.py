@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from gateway.dialect.answers import outcome_of
+from gateway.dialect.answers import adapted, outcome_of
+from gateway.dialect.encode import without
 from gateway.dialect.errors import failure_from
-from gateway.dialect.openai_body import sending
+from gateway.dialect.openai_body import sending, spoken
 from gateway.dialect.unable import cannot, unsupported
 from gateway.dialect.words import identifier
 from gateway.images import ImageRequest
@@ -28,6 +29,8 @@ from strategies import Cause, Failure
 
 # The oldest version in which the deployments path takes the gpt-image family.
 _DEFAULT_API_VERSION = "2025-04-01-preview"
+# A deployment's own name says nothing: it may be of any model, and all others refuse to be asked for a form.
+_OF_TWO_FORMS = "dall-e"
 _V1 = frozenset({"v1", "latest", "preview"})
 # A label of a host name and nothing more: anything else could lead the key to another host.
 _RESOURCE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?", re.ASCII)
@@ -51,8 +54,9 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
     if request.operation == "vary":
         return cannot(request, target)
     operation = "edits" if request.operation == "edit" else "generations"
-    body = {name: value for name, value in request.params.items() if name != "model"}
     options = target.options
+    encoded = spoken(request, one_form=_OF_TWO_FORMS not in str(options.get("azure_model_name") or deployment))
+    body = without(encoded.body, {"model"})
     version = str(options.get("azure_api_version") or options.get("api_version") or _DEFAULT_API_VERSION)
     if version in _V1:
         path = f"/v1/images/{operation}" + ("?api-version=preview" if version == "preview" else "")
@@ -62,7 +66,7 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
         where = f"/deployments/{quote(str(deployment), safe='')}"
         path = f"{where}/images/{operation}?api-version={quote(version, safe='')}"
     received = yield from send(sending(path, request, body))
-    return outcome_of(received, target.provider)
+    return adapted(outcome_of(received, target.provider), encoded.adaptations)
 
 
 def _authorize(target: Target) -> Mapping[str, str]:

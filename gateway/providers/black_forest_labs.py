@@ -6,6 +6,7 @@ from gateway.dialect.address import at, key_in
 from gateway.dialect.answers import adapted, picture_of, reply_of, unreadable
 from gateway.dialect.encode import Field, edges, encode, one_of, ratio
 from gateway.dialect.errors import Said, failure_from, failure_of_job
+from gateway.dialect.openai_like import too_many
 from gateway.dialect.polling import poll
 from gateway.dialect.unable import cannot, no_mask, unsupported
 from gateway.images import Embedded, ImageRequest
@@ -13,6 +14,7 @@ from gateway.wire import Adapter, Flow, Outcome, Received, Send, Target, send
 from strategies import Cause, Failure
 
 _SUCCESS = range(200, 300)
+_NOT_FOUND = 404
 _RATIOS = (
     *("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9", "9:21", "5:4", "4:5"),
     *("2:1", "1:2"),
@@ -23,8 +25,11 @@ _BY_EDGES = (*_COMMON, Field("size", ("width", "height"), edges))
 _BY_RATIO = (*_COMMON, Field("size", "aspect_ratio", ratio(_RATIOS)))
 _FLUX_2 = (*_BY_EDGES, Field("background", "transparent_bg", one_of({"transparent": True, "opaque": False})))
 _MODERATED = frozenset({"Request Moderated", "Content Moderated"})
-_FAILED = frozenset({"Error", "Failed", "Task not found"})
+_UNKNOWN = "Task not found"
+_FAILED = frozenset({"Error", "Failed", _UNKNOWN})
 _MOST_IMAGES = 8
+# They work on one picture, in its own size.
+_ON_ONE_PICTURE = ("-fill", "-expand")
 _CREDITS_PER_DOLLAR = 100
 
 
@@ -53,6 +58,7 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
         provider=target.provider,
         seconds=0.5,
         slowest=1.5,
+        unknown=_is_unknown,
     )
     return adapted(outcome, encoded.adaptations)
 
@@ -60,24 +66,32 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
 def _fields(model: str) -> tuple[Field, ...]:
     if model.startswith("flux-2"):
         return _FLUX_2
+    if model.endswith(_ON_ONE_PICTURE):
+        return _COMMON
     return _BY_RATIO if model.endswith("-ultra") or "kontext" in model else _BY_EDGES
 
 
 def _pictures(request: ImageRequest, target: Target) -> Mapping[str, object] | Failure:
-    """Return the fields that hold the pictures to work on: FLUX fill has a name of its own for the one it takes."""
+    """Return the fields that hold the pictures to work on: who works on one alone has a name of its own for it."""
     model, mask = request.model or "", request.mask
-    if model.endswith("-fill"):
-        image = {"image": Embedded(upload=request.images[0])} if request.images else {}
-        return image if mask is None else {**image, "mask": Embedded(upload=mask, mask="white")}
-    refused = no_mask(request, target)
+    refused = None if model.endswith("-fill") else no_mask(request, target)
+    refused = refused or too_many(request, target, 1 if model.endswith(_ON_ONE_PICTURE) else _MOST_IMAGES)
     if refused is not None:
         return refused
-    if len(request.images) > _MOST_IMAGES:
-        return unsupported(f"{model} works on {_MOST_IMAGES} pictures at most", "image")
+    if model.endswith(_ON_ONE_PICTURE):
+        image = {"image": Embedded(upload=request.images[0])} if request.images else {}
+        return image if mask is None else {**image, "mask": Embedded(upload=mask, mask="white")}
     return {
         "input_image" if number == 1 else f"input_image_{number}": Embedded(upload=upload)
         for number, upload in enumerate(request.images, 1)
     }
+
+
+def _is_unknown(received: Received) -> bool:
+    match received.json():
+        case {"status": str(status)}:
+            return status == _UNKNOWN
+    return received.status == _NOT_FOUND
 
 
 def _understood(received: Received, provider: str, cost_usd: float | None) -> Outcome | None:
@@ -106,7 +120,7 @@ ADAPTERS = (
         base_url=at("https://api.bfl.ai/v1"),
         authorize=key_in("x-key", ""),
         flow=_flow,
-        own_hosts=("api.bfl.ai", ".bfl.ai"),
+        own_hosts=(".bfl.ai",),
         n_max=1,
     ),
 )

@@ -1,5 +1,8 @@
 """fal: queue a request, ask at the addresses the answer names, fetch what the model made."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from gateway.dialect.address import at, key_in
 from gateway.dialect.answers import adapted
 from gateway.dialect.encode import encode
@@ -10,6 +13,8 @@ from gateway.dialect.unable import cannot
 from gateway.images import ImageRequest
 from gateway.wire import Adapter, Flow, Send, Target
 from strategies import Failure
+
+_MOST = 4
 
 
 def _flow(request: ImageRequest, target: Target) -> Flow:
@@ -28,13 +33,18 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
     return adapted(outcome, encoded.adaptations)
 
 
+def _at_once(params: Mapping[str, Any]) -> int:
+    fields = family(str(params.get("model") or ""), FAMILIES).fields
+    return _MOST if any(field.name == "n" and field.to is not None for field in fields) else 1
+
+
 ADAPTERS = (
     Adapter(
         name="fal",
         base_url=at("https://queue.fal.run"),
         authorize=key_in(prefix="Key "),
         flow=_flow,
-        own_hosts=("queue.fal.run", "queue.falrun.com"),
-        n_max=4,
+        own_hosts=("queue.falrun.com",),
+        n_max=_at_once,
     ),
 )

@@ -130,7 +130,7 @@ def _kontext(request: ImageRequest, target: Target, path: str) -> Flow:
             return unreadable(submitted, target.provider, _CODES)
     patience = iter(range(_PATIENCE))
     outcome = yield from poll(
-        Send("POST", f"{address}/get_result", json={"id": task}, headers=JSON_PLEASE),
+        Send("POST", f"{address}/get_result", json={"id": task}, headers=JSON_PLEASE, free=True),
         lambda received: _understood(received, target.provider, patience),
         provider=target.provider,
         seconds=1.0,

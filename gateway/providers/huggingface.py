@@ -130,7 +130,6 @@ ADAPTERS = (
         base_url=at("https://router.huggingface.co"),
         authorize=key_in(),
         flow=_flow,
-        own_hosts=("router.huggingface.co",),
         n_max=1,
     ),
 )

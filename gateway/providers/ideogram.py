@@ -72,6 +72,10 @@ class _Route:
     mask: Polarity | None = None
 
 
+# The one way to work on several pictures: it has few words, and chooses the shape itself.
+_SEVERAL = _Route(path="/v1/edit", fields=(_PROMPT, *_COUNTED), image="images", most=10)
+
+
 def _flow(request: ImageRequest, target: Target) -> Flow:
     if not is_name(request.model or ""):
         return unnamed(request, target, "ideogram-v3")
@@ -97,6 +101,8 @@ def _route(request: ImageRequest) -> _Route | None:
     model, _, named = (request.model or "").partition("/")
     if not re.match(r"ideogram-v[0-9]", model):
         return None if named or request.operation == "vary" else _newer(model)
+    if not named and request.operation == "edit" and request.mask is None and len(request.images) > 1:
+        return _SEVERAL
     if model.startswith("ideogram-v4"):
         return None if named or request.operation == "vary" else _fourth(model, request)
     return _third(f"/v1/{model}", named, request)

@@ -63,16 +63,17 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
     if refused is not None:
         return refused
     model = _NAMES.get(request.model or "", request.model or "")
+    own = not model or _UUID.fullmatch(model) is not None
+    encoded = _own_words(model, request) if own else encode(_PARTNER_MODELS, request.params, others="parameters")
     ids: list[str] = []
     for upload in request.images:
         name = yield from _handed_in(upload, target)
         if isinstance(name, Failure):
             return name
         ids.append(name)
-    own = not model or _UUID.fullmatch(model) is not None
-    encoded = _own_generation(model, ids, request) if own else _partner_generation(model, ids, request)
+    body = _own_generation(model, ids, encoded.body) if own else _partner_generation(model, ids, encoded.body)
     path = "/generations" if own else "/../v2/generations"
-    submitted = yield from send(Send("POST", path, json=encoded.body))
+    submitted = yield from send(Send("POST", path, json=body))
     if submitted.status not in _SUCCESS:
         return failure_from(submitted, target.provider)
     match submitted.json():
@@ -94,10 +95,12 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
     return adapted(outcome, encoded.adaptations)
 
 
-def _own_generation(model: str, ids: list[str], request: ImageRequest) -> Encoded:
+def _own_words(model: str, request: ImageRequest) -> Encoded:
+    return encode(_OWN_MODELS if model in _WITHOUT_ALCHEMY else (*_OWN_MODELS, _ALCHEMY), request.params)
+
+
+def _own_generation(model: str, ids: list[str], said: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body for Leonardo's own models; four public pictures is what it makes of silence."""
-    fields = _OWN_MODELS if model in _WITHOUT_ALCHEMY else (*_OWN_MODELS, _ALCHEMY)
-    encoded = encode(fields, request.params)
     body: dict[str, Any] = {"num_images": 1, "public": False}
     if model:
         body["modelId"] = model
@@ -107,16 +110,15 @@ def _own_generation(model: str, ids: list[str], request: ImageRequest) -> Encode
         body["contextImages"] = [{"type": "UPLOADED", "id": name} for name in ids]
     elif ids:
         body["init_image_id"] = ids[0]
-    return Encoded({**body, **encoded.body}, encoded.adaptations)
+    return {**body, **said}
 
 
-def _partner_generation(model: str, ids: list[str], request: ImageRequest) -> Encoded:
-    encoded = encode(_PARTNER_MODELS, request.params, others="parameters")
-    parameters: dict[str, Any] = {"quantity": 1, **encoded.body.get("parameters", {})}
+def _partner_generation(model: str, ids: list[str], said: Mapping[str, Any]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"quantity": 1, **said.get("parameters", {})}
     if ids:
         references = [{"image": {"id": name, "type": "UPLOADED"}, "strength": "MID"} for name in ids]
         parameters["guidances"] = {"image_reference": references}
-    return Encoded({"model": model, "public": False, "parameters": parameters}, encoded.adaptations)
+    return {"model": model, "public": False, "parameters": parameters}
 
 
 def _too_many(request: ImageRequest) -> Failure | None:
@@ -199,7 +201,6 @@ ADAPTERS = (
         base_url=at("https://cloud.leonardo.ai/api/rest/v1"),
         authorize=key_in(),
         flow=_flow,
-        own_hosts=("cloud.leonardo.ai",),
         n_max=8,
     ),
 )

@@ -21,9 +21,8 @@ _FIELDS = (
     Field("size", "aspect_ratio", ratio(_RATIOS)),
     Field("output_format", "format", one_of({"jpeg": "jpg", "jpg": "jpg", "png": "png"})),
 )
-# `failure_code` is what Luma's newer API says; this one has sentences alone, of which these are the documented ones.
+# What Luma's newer API says as `failure_code`; this one has sentences alone, which nobody searches.
 _CODES = Codes(policy=frozenset({"content_moderated"}), exhausted=frozenset({"budget_exhausted"}))
-_MODERATED = frozenset({"contains blacklisted words", "frame moderation failed", "advanced prompt moderation failed"})
 
 
 def _flow(request: ImageRequest, target: Target) -> Flow:
@@ -77,8 +76,6 @@ def _understood(received: Received, provider: str) -> Outcome | None:
 def _failed(code: object, reason: object, provider: str) -> Failure:
     said = reason if isinstance(reason, str) else None
     kind = identifier(code)
-    if kind is None and said is not None and said.strip().rstrip(".").lower() in _MODERATED:
-        kind = "content_moderated"
     message = said or f"{provider} gave the generation up"
     return failure_of_job(provider, Said(message=message, code=kind, kinds=() if kind is None else (kind,)), _CODES)
 

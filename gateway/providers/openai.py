@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.dialect.address import missing_key, nowhere
-from gateway.dialect.answers import outcome_of
-from gateway.dialect.openai_body import sending
+from gateway.dialect.answers import adapted, outcome_of
+from gateway.dialect.openai_body import sending, spoken
 from gateway.images import ImageRequest
 from gateway.wire import Adapter, Flow, ProviderFields, Target, send
 
@@ -16,10 +16,14 @@ _ACCOUNT_HEADERS = {
 }
 _PATHS = {"generate": "/images/generations", "edit": "/images/edits", "vary": "/images/variations"}
 
+# Wherever it stands in a name, be it chatgpt-image-latest or a proxy's openai/gpt-image-2: base64 is all that comes.
+_OF_ONE_FORM = "gpt-image"
+
 
 def _flow(request: ImageRequest, target: Target) -> Flow:
-    received = yield from send(sending(_PATHS[request.operation], request))
-    return outcome_of(received, target.provider)
+    encoded = spoken(request, one_form=_OF_ONE_FORM in (request.model or ""))
+    received = yield from send(sending(_PATHS[request.operation], request, encoded.body))
+    return adapted(outcome_of(received, target.provider), encoded.adaptations)
 
 
 def _authorize(target: Target) -> Mapping[str, str]:

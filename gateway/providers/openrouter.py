@@ -25,6 +25,7 @@ _RATIOS = (
 _CHAT_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 _SUCCESS = range(200, 300)
 _BODY_OF_AN_ERROR = 262_144
+_MOST = 10
 # A target that says one of these asks for the chat endpoint: no other has them.
 _CHAT_WORDS = frozenset({"modalities", "image_config"})
 _CHAT_GRADES = {"low": "1K", "standard": "1K", "medium": "2K", "high": "4K", "hd": "4K"}
@@ -189,6 +190,6 @@ ADAPTERS = (
         base_url=at("https://openrouter.ai/api/v1"),
         authorize=key_in(),
         flow=_flow,
-        n_max=10,
+        n_max=lambda params: 1 if _CHAT_WORDS & params.keys() else _MOST,
     ),
 )

@@ -53,10 +53,12 @@ _INPAINT = _Work(path="/images/inpaint", fields=(_PROMPT, _MODEL, _STYLE, _NEGAT
 _CHANGE = _Work(path="/images/imageToImage", fields=_INPAINT.fields)
 _VARY = _Work(path="/images/variateImage", fields=(_MODEL, _SIZE, *_MADE))
 _BACKGROUND = (_PROMPT, _STYLE, _NEGATIVE, _NO_SIZE, *_MADE)
+_WIDER = (_PROMPT, _STYLE, _NEGATIVE, _SIZE, *_MADE)
 # Work that no model is chosen for: the path's own name stands in the place of one.
 _TOOLS = {
     "replaceBackground": _Work(path="/images/replaceBackground", fields=_BACKGROUND),
     "generateBackground": _Work(path="/images/generateBackground", fields=_BACKGROUND, mask=True),
+    "outpaint": _Work(path="/images/outpaint", fields=_WIDER),
     "eraseRegion": _Work(path="/images/eraseRegion", fields=(_NO_SIZE, *_FORM), mask=True),
     **{
         name: _Work(path=f"/images/{name}", fields=(_NO_SIZE, *_FORM))

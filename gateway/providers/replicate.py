@@ -33,10 +33,10 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
     given = pictures(request, target, inputs)
     if isinstance(given, Failure):
         return given
+    encoded = encode(inputs.fields_for(request.params), request.params)
     given = yield from _uploaded(given, target)
     if isinstance(given, Failure):
         return given
-    encoded = encode(inputs.fields_for(request.params), request.params)
     created = yield from send(Send("POST", path, json={**beside, "input": {**encoded.body, **given}}))
     if created.status not in _SUCCESS:
         return failure_from(created, target.provider)
@@ -101,7 +101,6 @@ ADAPTERS = (
         base_url=at("https://api.replicate.com/v1"),
         authorize=key_in(),
         flow=_flow,
-        own_hosts=("api.replicate.com",),
         n_max=1,
     ),
 )

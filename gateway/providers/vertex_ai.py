@@ -12,6 +12,8 @@ from gateway.images import ImageRequest
 from gateway.wire import Adapter, Flow, Minting, MissingCredential, MissingField, ProviderFields, Target
 
 _KEY_FILE = "vertex_service_account_json"
+# How API keys of Google Cloud begin, which are no access tokens.
+_KEY_PREFIX, _KEY_HEADER = "AIza", "x-goog-api-key"
 _DEFAULT_REGION = "us-central1"
 _EVERYWHERE = "global"
 # The first word of a host name and nothing more: anything else could lead the token to another host.
@@ -65,7 +67,8 @@ def _authorize(target: Target) -> Mapping[str, str]:
     held = target.credentials
     token = held.get("access_token") or held.get("api_key")
     if token is not None:
-        return {"Authorization": f"Bearer {token.reveal()}"}
+        text = token.reveal()
+        return {_KEY_HEADER: text} if text.startswith(_KEY_PREFIX) else {"Authorization": f"Bearer {text}"}
     if _KEY_FILE in held:
         return {}  # the token is yet to be minted
     raise MissingCredential(

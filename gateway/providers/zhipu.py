@@ -1,21 +1,17 @@
 """Zhipu: CogView and GLM-Image, one picture a call."""
 
+from typing import Any
+
 from gateway.dialect.address import at, key_in
 from gateway.dialect.answers import adapted, outcome_of, picture_of, reply_of
 from gateway.dialect.encode import DROPPED, OMITTED, Field, encode, one_of
-from gateway.dialect.errors import Codes
 from gateway.dialect.openai_like import no_model
 from gateway.dialect.unable import cannot
+from gateway.dialect.zhipu import ZHIPU_CODES
 from gateway.images import ImageRequest
 from gateway.wire import Adapter, Flow, Outcome, Received, Send, Target, send
 from strategies import Cause, Failure
 
-_CODES = Codes(
-    policy=frozenset({"1301"}),
-    exhausted=frozenset({"1000", "1001", "1002", "1003", "1004", "1110", "1111", "1112", "1113"}),
-    rate_limited=frozenset({"1302", "1303", "1305"}),
-    invalid=frozenset({"1210", "1211", "1214"}),
-)
 _QUALITIES = {"low": "standard", "medium": "standard", "high": "hd", "xhigh": "hd", "max": "hd"}
 _USER_LENGTHS = range(6, 129)
 _FIELDS = (
@@ -26,6 +22,8 @@ _FIELDS = (
     # Not switched off unasked: only accounts that signed a waiver may.
     Field("watermark", "watermark_enabled"),
 )
+# 0 is the worst; 3 stands beside pictures that are given out as well.
+_SEVERE = range(3)
 _PICTURES = ("url", "image_url", "b64_json", "b64_image")
 
 
@@ -41,17 +39,21 @@ def _flow(request: ImageRequest, target: Target) -> Flow:
 
 
 def _understood(received: Received, provider: str) -> Outcome:
-    outcome = outcome_of(received, provider, _CODES)
+    outcome = outcome_of(received, provider, ZHIPU_CODES)
     if not isinstance(outcome, Failure) or outcome.cause is not Cause.EMPTY:
         return outcome
     match received.json():
         case {"data": list(items), **rest}:
             found = (item.get(name) for item in items if isinstance(item, dict) for name in _PICTURES)
-            return reply_of(map(picture_of, found), provider, withheld=bool(rest.get("content_filter")))
-        case {"content_filter": [_, *_]}:
+            return reply_of(map(picture_of, found), provider, withheld=_was_filtered(rest.get("content_filter")))
+        case {"content_filter": notes} if _was_filtered(notes):
             return reply_of((), provider, withheld=True)
         case _:
             return outcome
+
+
+def _was_filtered(notes: Any) -> bool:  # noqa: ANN401 - the JSON boundary
+    return isinstance(notes, list) and any(isinstance(note, dict) and note.get("level") in _SEVERE for note in notes)
 
 
 ADAPTERS = (

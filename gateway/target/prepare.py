@@ -1,5 +1,6 @@
 """The request as one target will send it: shaped, checked, fitted to its model; pure, so that `explain` can show it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ def prepare(
     spec: TargetSpec,
     catalogue: Catalogue,
     *,
-    n_max: int | None,
+    n_max: int | Callable[[Mapping[str, Any]], int] | None,
     checks: bool,
     events: bool = True,
 ) -> Prepared | Failure:
@@ -46,6 +47,7 @@ def prepare(
     if row is None:
         named = request.model is not None and request.model == params.get("model")
         adaptations = _without_orders(params, spec)
+        n_max = n_max(params) if callable(n_max) else n_max
     else:
         named = request.model == row.id or request.model in row.aliases
         if named and checks:

@@ -3,12 +3,15 @@
 import asyncio
 import random
 
+import orjson
 import pytest
 
+from gateway.dialect.openai_body import text_of
 from gateway.errors import BodyTimeout, BodyTooLarge, GatewayError, Overloaded
 from gateway.http.body import ClientGone, pour_body, unless_gone
 from gateway.http.form import Form
 from gateway.http.spool import IN_MEMORY, Spool
+from gateway.http.uploads import value_of
 from tests.end_to_end.provider import png
 from tests.end_to_end.studio import form
 
@@ -189,6 +192,10 @@ async def test_what_stands_around_a_form_says_nothing(preamble, epilogue):
         ([("user", "true")], {"user": "true"}),
         ([("sandbox", '{"latency_ms": 1}')], {"sandbox": {"latency_ms": 1}}),
         ([("sandbox", "{")], {"sandbox": "{"}),
+        ([("strength", "0.5"), ("steps", "42"), ("tiling", "true")], {"strength": 0.5, "steps": 42, "tiling": True}),
+        ([("colors", '["red"]'), ("loras", '[{"scale": 1}]')], {"colors": ["red"], "loras": [{"scale": 1}]}),
+        ([("settings", '{"a": 1}')], {"settings": {"a": 1}}),
+        ([("title", "null"), ("name", '"a"'), ("code", "007")], {"title": "null", "name": '"a"', "code": "007"}),
         ([("tags[]", "a")], {"tags": ["a"]}),
         ([("tags[]", "a"), ("tags[]", "b")], {"tags": ["a", "b"]}),
         ([("tags", "a"), ("tags", "b")], {"tags": ["a", "b"]}),
@@ -199,6 +206,37 @@ async def test_what_stands_around_a_form_says_nothing(preamble, epilogue):
 async def test_fields_of_a_form_are_what_json_would_hold(fields, params):
     body, _ = form(*fields)
     assert await read(body, iter(lambda: 1000, None)) == params
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        *[("42", 42), ("42 ", 42), ("-7", -7), ("-0", 0), ("0.5", 0.5), ("0.50", 0.5), ("1e-05", 1e-05)],
+        *[("12345678901234567890123", 12345678901234567890123.0), ("true", True), ("false", False)],
+        *[('{"a":1}', {"a": 1}), ('{"a": 1}', {"a": 1}), ('{"a": 1, "a": 2}', {"a": 2}), ("{}", {})],
+        *[("[1,2]", [1, 2]), ('[ "a",\n"b"]', ["a", "b"]), ("[0.50]", [0.5])],
+    ],
+)
+def test_a_field_of_a_providers_own_means_something_in_json_and_goes_into_a_form_as_it_was_typed(text, meant):
+    value = value_of("own", text)
+    assert orjson.loads(orjson.dumps({"own": value})) == {"own": meant}
+    assert text_of(value) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "null", '"a"', "True", "true ", "truely", "-", "--3", "007", "1.2.3", "1e999", "3d-model", "{", "[1, 2"),
+        *("[" * 2000 + "]" * 2000, "[" * 300 + "]" * 300),
+    ],
+)
+def test_what_reads_as_no_json_stays_the_text_that_it_is(text):
+    assert value_of("own", text) == text
+
+
+@pytest.mark.parametrize("name", ["prompt", "model", "user", "style", "negative_prompt"])
+def test_what_is_a_text_in_openais_words_stays_one(name):
+    assert value_of(name, "42") == "42"
 
 
 @pytest.mark.parametrize("boundary", ["a", "a" * 200, "=_?'()+,-./:a b", "--", "0"])

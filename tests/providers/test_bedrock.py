@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import io
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,7 +12,9 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from PIL import Image
 
+from gateway.images import Embedded, ImageRequest, InMemory, Upload
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret
 from gateway.wire import Minted, MissingCredential, MissingField, Outgoing, Received, Target
@@ -312,3 +315,40 @@ def test_an_end_without_a_zone_is_meant_as_utc():
 def test_botocore_is_not_loaded_before_something_is_signed():
     code = "import sys, gateway.providers; sys.exit('botocore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def drawn(mode):
+    out = io.BytesIO()
+    Image.new(mode, (64, 64)).save(out, "PNG")
+    return Upload(content=InMemory(out.getvalue()), format="png", width=64, height=64)
+
+
+def edit_of(picture, **params):
+    request = ImageRequest(params={"prompt": "a red door", **params, "image": [picture]}, path="/v1/images/edits")
+    return next(BEDROCK.flow(request, target())).json
+
+
+@pytest.mark.parametrize(
+    ("task", "params", "mark"),
+    [("INPAINTING", "inPaintingParams", "black"), ("OUTPAINTING", "outPaintingParams", "white")],
+)
+def test_amazon_is_given_a_transparent_picture_as_its_own_mask(task, params, mark):
+    picture = drawn("RGBA")
+    sent = edit_of(picture, model="amazon.nova-canvas-v1:0", taskType=task)
+    assert sent[params]["maskImage"] == Embedded(upload=picture, mask=mark, binary=True)
+    assert "maskImage" not in edit_of(drawn("RGB"), model="amazon.nova-canvas-v1:0", taskType=task)[params]
+
+
+@pytest.mark.parametrize("own", [{"maskPrompt": "the door"}, {"inPaintingParams": {"maskPrompt": "the door"}}])
+def test_a_mask_in_words_goes_before_a_transparent_picture(own):
+    sent = edit_of(drawn("RGBA"), model="amazon.nova-canvas-v1:0", taskType="INPAINTING", **own)
+    assert sent["inPaintingParams"]["maskPrompt"] == "the door"
+    assert "maskImage" not in sent["inPaintingParams"]
+
+
+def test_erasing_takes_a_transparent_picture_as_its_own_mask():
+    picture = drawn("RGBA")
+    model = "us.stability.stable-image-erase-object-v1:0"
+    assert edit_of(picture, model=model)["mask"] == Embedded(upload=picture, mask="white")
+    assert "mask" not in edit_of(drawn("RGB"), model=model)
+    assert "mask" not in edit_of(picture, model="us.stability.stable-image-not-known-v1:0")

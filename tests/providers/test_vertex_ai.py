@@ -1,5 +1,6 @@
 """How Vertex AI is signed in to and where it is, which no cassette shows: a token is minted before its first step."""
 
+import io
 import json
 from urllib.parse import parse_qs
 
@@ -8,8 +9,11 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from PIL import Image
 
 from gateway.dialect import gemini, imagen
+from gateway.dialect.encode import Bent, Unbending
+from gateway.images import Embedded, ImageRequest, InMemory, Upload
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret
 from gateway.wire import Minted, MissingCredential, MissingField, Received, Target
@@ -320,3 +324,44 @@ def test_a_retry_after_header_comes_before_the_delay_in_the_body():
     body = {"error": {"code": 429, "details": [{"retryDelay": "34s"}]}}
     failure = gemini.outcome_of(Received(429, {"retry-after": "5"}, msgspec.json.encode(body)), "vertex-ai")
     assert failure.retry_after == 5
+
+
+def drawn(mode):
+    out = io.BytesIO()
+    Image.new(mode, (64, 64)).save(out, "PNG")
+    return Upload(content=InMemory(out.getvalue()), format="png", width=64, height=64)
+
+
+def references(picture, **own):
+    """Return what goes along with an edit."""
+    params = {"model": "imagen-3.0-capability-001", "prompt": "a red door", "image": [picture], **own}
+    aimed = Target(provider="vertex-ai", options={"vertex_project_id": "p-1"})
+    sent = next(VERTEX.flow(ImageRequest(params=params, path="/v1/images/edits"), aimed)).json
+    return [each["referenceImage"]["bytesBase64Encoded"] for each in sent["instances"][0]["referenceImages"]]
+
+
+@pytest.mark.parametrize(
+    "own", [{"editMode": "EDIT_MODE_INPAINT_REMOVAL"}, {"parameters": {"editMode": "EDIT_MODE_OUTPAINT"}}]
+)
+def test_a_mode_that_needs_a_mask_is_given_a_transparent_picture_as_its_own(own):
+    picture = drawn("RGBA")
+    assert references(picture, **own) == [
+        Embedded(upload=picture),
+        Embedded(upload=picture, mask="white", binary=True),
+    ]
+    assert len(references(drawn("RGB"), **own)) == 1
+
+
+@pytest.mark.parametrize("own", [{}, {"editMode": "EDIT_MODE_STYLE"}, {"editMode": ["?"]}])
+def test_a_transparent_picture_is_changed_as_a_whole_where_no_mask_is_needed(own):
+    assert len(references(drawn("RGBA"), **own)) == 1
+
+
+def test_a_seed_is_not_bought_with_the_watermark_where_nothing_may_be_changed():
+    aimed = Target(provider="vertex-ai", options={"vertex_project_id": "p-1"})
+    asked = {"model": "imagen-4.0-generate-001", "prompt": "an otter", "seed": 7}
+    with pytest.raises(Bent, match="watermark=true->false"):
+        next(VERTEX.flow(ImageRequest(params=Unbending(asked)), aimed))
+    for own in ({"watermark": False}, {"parameters": {"addWatermark": False}}):
+        sent = next(VERTEX.flow(ImageRequest(params=Unbending(asked | own)), aimed))
+        assert sent.json["parameters"]["addWatermark"] is False

@@ -71,6 +71,23 @@ async def test_only_the_providers_own_hosts_see_the_credential(path, told):
     assert sent.trusted is path.startswith(("/", "?", "https://api.provider.example/"))
 
 
+@pytest.mark.parametrize(
+    ("custom", "path", "told"),
+    [
+        ("https://proxy.example/v1", "https://files.provider.example/1", False),
+        ("https://proxy.example/v1", "https://api.provider.example/v1/jobs/1", False),
+        ("https://proxy.example/v1", "https://proxy.example/elsewhere", True),
+        ("https://files.provider.example/v1", "https://eu.cdn.example/1", True),
+    ],
+    ids=["a file of the provider's", "the provider itself", "the same host", "another of the provider's hosts"],
+)
+async def test_a_host_in_the_providers_place_shares_its_credential_with_none_of_the_providers(custom, path, told):
+    config = {**KEY, "custom_host": custom}
+    outcome, [sent], _ = await driven(_asking_at(path), answer(), adapter=OWN, config=config)
+    assert isinstance(outcome, Success)
+    assert ("x-key" in sent.headers) is told
+
+
 async def test_headers_of_the_caller_go_where_the_credential_goes():
     config = {**KEY, "forward_headers": ["x-request-id"]}
     request = asking()
