@@ -18,6 +18,7 @@ from gateway.config.spec import TargetSpec
 from gateway.config.trusted_hosts import host_matcher
 from gateway.config.watch import Configs
 from gateway.delivery import Delivery, Links
+from gateway.delivery.store import in_thread
 from gateway.explain import explain
 from gateway.http.envelope import envelope
 from gateway.http.files import Files
@@ -98,7 +99,7 @@ class Gateway:
         store = self.delivery.store
         while store is not None:
             try:
-                await asyncio.to_thread(store.sweep)
+                await in_thread(store.sweep)
             except OSError as error:
                 _log.warning("the picture store cannot be swept: %s", error)
             await asyncio.sleep(_SWEEP_SECONDS)

@@ -73,8 +73,8 @@ class Embedded:
 class Room(Protocol):
     """Memory for what a request brings in, held until the request is answered."""
 
-    async def take(self, count: int) -> None:
-        """Wait until there is room for so many more bytes."""
+    async def take(self, count: int, *, last: bool = False) -> None:
+        """Wait until there is room for so many more bytes: `last` behind all who wait for an answer."""
         ...
 
     def give(self, count: int) -> None:

@@ -52,7 +52,10 @@ class Settings:
     )
     picture_store_bytes: int = _setting(10 << 30, "Most bytes that a folder of pictures may take.", low=1 << 20)
     picture_keep_seconds: float = _setting(
-        604_800.0, "Seconds that a picture is kept after it was last painted.", low=60, high=31_536_000
+        604_800.0,
+        "Seconds that a picture is kept after it was last painted; no link is good for longer.",
+        low=60,
+        high=31_536_000,
     )
     url_secret: str = _setting(
         "",

@@ -77,10 +77,6 @@ def _integer(lowest: int, highest: int) -> Callable[[object], str | None]:
     return check
 
 
-def _seed(value: object) -> str | None:
-    return None if type(value) is int else f"must be an integer, not {_shown(value)}"
-
-
 def _shown(value: object) -> str:
     return f'"{plain(value)}"' if isinstance(value, str) else plain(value)
 
@@ -94,7 +90,7 @@ _CHECKS: Mapping[str, Callable[[object], str | None]] = {
     "partial_images": _integer(0, 3),
     "stream": _switch,
     "watermark": _switch,
-    "seed": _seed,
+    "seed": _integer(-(1 << 63), (1 << 63) - 1),
     **dict.fromkeys(
         (
             "model",

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from datetime import timedelta
@@ -21,6 +22,8 @@ _REPEATS: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
 
 class BucketStore:
     """Keeps pictures under their hashes; how long, is for the bucket's own lifecycle rules to say."""
+
+    keep_seconds = math.inf
 
     def __init__(self, address: str) -> None:
         """Use `s3://bucket/prefix?endpoint=…&region=…`; credentials come from the usual AWS_… variables."""

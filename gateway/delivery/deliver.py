@@ -1,6 +1,5 @@
 """Pictures in the form the caller asked for: kept here and linked to, where it is a link."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -8,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pybase64
 
 from gateway.delivery.links import Links
-from gateway.delivery.store import PictureStore
+from gateway.delivery.store import PictureStore, in_thread
 from gateway.images import Picture
 
 _log = logging.getLogger("gateway.delivery")
@@ -35,15 +34,16 @@ class Delivery:
         return self.store is not None and self.links is not None
 
     async def link(self, picture: Picture, extension: str, *, seconds: int, headers: Mapping[str, str]) -> str:
-        """Keep a picture and return a link to it that is good for so many seconds."""
+        """Keep a picture and return a link to it that is good for so many seconds, or as long as pictures are kept."""
         if self.store is None or self.links is None:
             raise NotKept
         try:
-            name = await asyncio.to_thread(self.store.put, slices(picture), extension)
+            name = await in_thread(self.store.put, slices(picture), extension)
         except (OSError, ValueError) as error:  # the second where the middle of a picture is no base64
             _log.error("a picture could not be kept: %s", getattr(error, "strerror", None) or type(error).__name__)
             raise NotKept from None
-        return self.links.link(name, int(time.time()) + seconds, headers)  # noqa: TID251 - links end by the wall clock
+        good_for = int(min(seconds, self.store.keep_seconds))
+        return self.links.link(name, int(time.time()) + good_for, headers)  # noqa: TID251 - links end by the wall clock
 
 
 def slices(picture: Picture) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """Where pictures are kept: under the hash of what they are, each once, none half written."""
 
+import asyncio
 import contextlib
 import hashlib
 import logging
@@ -8,15 +9,22 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, ParamSpec, Protocol, TypeVar
 
 _log = logging.getLogger("gateway.delivery")
 
 NAME = re.compile(r"[0-9a-f]{64}\.(png|jpeg|webp|gif|avif|heic|svg)")
 """What a kept picture may be called."""
+
+THREADS: Final = ThreadPoolExecutor(8, "pictures")
+"""Where stores work: a slow one holds up no upload, and nothing else that waits for a thread."""
+
+_Given = ParamSpec("_Given")
+_Got = TypeVar("_Got")
 
 _SLICE = 1 << 18
 _ABANDONED_SECONDS = 3600.0
@@ -43,8 +51,16 @@ def _chunks(file: BinaryIO) -> Generator[bytes, None, None]:
             yield chunk
 
 
+async def in_thread(work: Callable[_Given, _Got], *args: _Given.args, **kwargs: _Given.kwargs) -> _Got:
+    """Return what a store's method returns."""
+    return await asyncio.wrap_future(THREADS.submit(work, *args, **kwargs))
+
+
 class PictureStore(Protocol):
-    """Keeps pictures by name. Its methods block: they are called in threads."""
+    """Keeps pictures by name. Its methods block: they are called by `in_thread`."""
+
+    keep_seconds: float
+    """How long it keeps each of them, as far as it knows."""
 
     def put(self, chunks: Iterable[bytes], extension: str) -> str:
         """Keep a picture and return its name; raises `OSError` where that fails."""
@@ -71,7 +87,7 @@ class FolderStore:
         probe.write_bytes(b"")
         probe.unlink()
         self._bytes_max = bytes_max
-        self._keep_seconds = keep_seconds
+        self.keep_seconds = keep_seconds
         self._sweeping = threading.Lock()
         self._bytes = sum(size for _, size, _ in self._pictures())
         self._added = 0
@@ -126,10 +142,13 @@ class FolderStore:
             total = sum(size for _, size, _ in pictures)
             enough = self._bytes_max if total <= self._bytes_max else int(self._bytes_max * _AFTER_SWEEP)
             for changed, size, place in pictures:
-                old = now - changed > self._keep_seconds
+                old = now - changed > self.keep_seconds
                 if not old and total <= enough:
                     break
-                place.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    if place.stat().st_mtime != changed:  # it was wanted again in the meantime
+                        continue
+                    place.unlink()
                 total -= size
                 removed_early += not old
             self._bytes, self._added = total, 0

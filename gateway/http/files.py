@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.delivery import Delivery, Kept
+from gateway.delivery.store import THREADS, in_thread
 from gateway.errors import GatewayError, NotAllowed, Overloaded
 from gateway.http import reply
 
@@ -35,9 +36,7 @@ class Files:
         try:
             return await self._answer(request)
         except GatewayError as caught:
-            status, headers, content = reply.error(caught)
-            assert isinstance(content, bytes)  # an error's is  # noqa: S101
-            return Response(content, status, {name.decode(): value.decode() for name, value in headers})
+            return reply.response(caught)
 
     async def _answer(self, request: Request) -> Response:
         store, links = self._delivery.store, self._delivery.links
@@ -54,7 +53,7 @@ class Files:
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         try:
-            kept = await asyncio.to_thread(store.get, name)
+            kept = await in_thread(store.get, name)
         except OSError as error:
             _log.error("a picture cannot be read: %s", error.strerror or error)
             raise Overloaded(
@@ -73,11 +72,14 @@ class Files:
 
 
 async def _read(kept: Kept) -> AsyncIterator[bytes]:
+    reading = THREADS.submit(next, kept.chunks, None)
     try:
-        while chunk := await asyncio.to_thread(next, kept.chunks, None):
+        while chunk := await asyncio.wrap_future(reading):
             yield chunk
+            reading = THREADS.submit(next, kept.chunks, None)
     finally:
-        kept.close()
+        # Where the caller left, a slice may still be on its way: only behind it can the picture be closed.
+        reading.add_done_callback(lambda _: kept.close())
 
 
 def _gone() -> GatewayError:

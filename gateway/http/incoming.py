@@ -8,14 +8,14 @@ from typing import Any
 
 from starlette.types import Receive
 
-from gateway.errors import BodyTooLarge, GatewayError, UnsupportedEncoding
+from gateway.errors import BodyTooLarge, GatewayError, Overloaded, UnsupportedEncoding
 from gateway.http.body import pour_body, read_body, unless_gone
 from gateway.http.decode import json_object, kind_of
 from gateway.http.form import Form
 from gateway.http.spool import Closing, Spool
 from gateway.http.uploads import checked, described, from_data_url, upload_of
 from gateway.images import Upload
-from gateway.transport import Room
+from gateway.transport import UNCOUNTED, Room
 
 JSON_EDIT_BYTES = 64 << 20
 """A JSON request may hold this much where it holds pictures."""
@@ -24,8 +24,10 @@ Fetch = Callable[[str, str, Room], Awaitable[bytes]]
 """Given a link, the parameter it stands in, and where its bytes count, returns the picture; raises `GatewayError`."""
 
 _BIG = 1 << 18
-_COPIES = 2
-"""A picture in JSON is in memory as often as this at a time: as it came, and decoded."""
+_COPIES = 3
+"""A picture in JSON is in memory as often as this at a time: as it came, as text, and decoded."""
+_ROOM_SECONDS = 2.0
+"""Who brings pictures waits this long for room, as whoever is let in late holds up others."""
 _LINKS_SECONDS = 30.0
 _PICTURES = ("image", "images", "mask")
 _BASE64 = (string.ascii_letters + string.digits + "+/=-_\\").encode()
@@ -68,8 +70,9 @@ class Incoming:
     async def _read(self, spool: Spool, headers: Mapping[str, str], room: Room, closing: Closing) -> dict[str, Any]:
         """Return the parameters of a JSON request that may hold pictures."""
         await spool.finish()
-        if spool.size > _BIG:
-            await room.take(_COPIES * spool.size)
+        size, held = _COPIES * spool.size, room.held
+        if size > UNCOUNTED:
+            await _take(room, size)
         body = await asyncio.to_thread(spool.at, 0, spool.size)
         if spool.size > self.max_json_bytes:
             rest = len(body.translate(None, _BASE64))  # what is no picture costs many times its bytes once it is read
@@ -78,6 +81,7 @@ class Incoming:
         params = json_object(body, headers)
         del body
         await self._take_pictures(params, room, closing)
+        room.give(room.held - held)  # by now the pictures lie in spools
         return params
 
     async def _take_pictures(self, params: dict[str, Any], room: Room, closing: Closing) -> None:
@@ -108,12 +112,13 @@ class _Fetching:
     async def upload(self, address: str, param: str) -> Upload:
         if address[:8].lower().startswith(("https://", "http://")):
             return upload_of(await self._fetched(address, param), param)
-        if len(address) > _BIG:
-            return upload_of(await asyncio.to_thread(from_data_url, address, param), param)
-        return upload_of(from_data_url(address, param), param)
+        if len(address) <= _BIG:
+            return upload_of(from_data_url(address, param), param)
+        picture = await asyncio.to_thread(from_data_url, address, param)
+        return upload_of(await self._put_aside(picture.at(0, picture.size)), param)
 
     async def _fetched(self, address: str, param: str) -> Spool:
-        """Return what a link leads to, put aside: while the next one is fetched it takes no memory."""
+        """Return what a link leads to."""
         room, held = self._room, self._room.held
         try:
             async with asyncio.timeout_at(self._until):
@@ -128,9 +133,25 @@ class _Fetching:
         if self._size > self._incoming.max_upload_bytes:
             most = self._incoming.max_upload_bytes
             raise BodyTooLarge(f"The pictures of a request may take {most} bytes together: link to smaller ones.")
+        spool = await self._put_aside(data)
+        room.give(room.held - held)
+        return spool
+
+    async def _put_aside(self, data: bytes) -> Spool:
+        """Return a picture as it waits: while the next one comes it takes no memory."""
         spool = Spool()
         self._closing.append(spool.close)
         await spool.write(data)
         await spool.finish()
-        room.give(room.held - held)
         return spool
+
+
+async def _take(room: Room, size: int) -> None:
+    try:
+        async with asyncio.timeout(_ROOM_SECONDS):
+            await room.take(size, last=True)
+    except TimeoutError:
+        raise Overloaded(
+            "The gateway has no room for this upload at the moment: send it again later, or a smaller one.",
+            headers={"retry-after": "5"},
+        ) from None

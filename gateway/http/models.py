@@ -31,9 +31,7 @@ class Models:
         try:
             told = self._answer(request)
         except GatewayError as caught:
-            status, headers, content = reply.error(caught)
-            assert isinstance(content, bytes)  # an error's is  # noqa: S101
-            return Response(content, status, {name.decode(): value.decode() for name, value in headers})
+            return reply.response(caught)
         return Response(orjson.dumps(told), media_type="application/json")
 
     def _answer(self, request: Request) -> dict[str, Any]:

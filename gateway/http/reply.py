@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 import orjson
+from starlette.responses import Response
 from starlette.types import Send
 
 from gateway.errors import GatewayError
@@ -26,7 +27,7 @@ Answer = tuple[int, Headers, Content]
 """Status, headers, body."""
 
 _HELD_BYTES = 1 << 20
-_SLICES_AT_A_TIME = 8
+_SLICES_AT_A_TIME = 2
 
 JSON = (b"content-type", b"application/json")
 
@@ -76,8 +77,12 @@ _FINAL_STATUS = frozenset({408, 502, 504})
 
 def error(caught: GatewayError) -> Answer:
     """Return the answer to a caller's mistake."""
-    body = envelope(caught.message, type_=caught.type, code=caught.code, param=caught.param)
-    return caught.status, [JSON, *_encoded(caught.headers)], body
+    return caught.status, [JSON, *_encoded(caught.headers)], _enveloped(caught)
+
+
+def response(caught: GatewayError) -> Response:
+    """Return the same for the routes that answer in Starlette's way."""
+    return Response(_enveloped(caught), caught.status, caught.headers, media_type="application/json")
 
 
 def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> Answer:
@@ -190,6 +195,10 @@ def _shortest_pause(journey: Journey, failed: Failure) -> float | None:
         if isinstance(attempt.outcome, Failure) and attempt.outcome.retry_after is not None
     ]
     return min(pauses, default=failed.retry_after)
+
+
+def _enveloped(caught: GatewayError) -> bytes:
+    return envelope(caught.message, type_=caught.type, code=caught.code, param=caught.param)
 
 
 def _encoded(headers: Mapping[str, str]) -> Headers:

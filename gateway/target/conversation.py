@@ -173,7 +173,7 @@ class Conversation:
         uploads = (*request.images, *([request.mask] if request.mask else []))
         size = _FORMS_AT_ONCE * sum(upload.content.size for upload in uploads)
         if room is not None and size > UNCOUNTED and not self._taken:
-            await room.take(size)
+            await room.take(size, last=True)
             self._taken = size
 
     async def _sign_in(self, mint: Mint) -> Failure | None:

@@ -1,10 +1,15 @@
 """Which addresses a connection may be opened to: checked at the socket, so that no spelling of a host slips by."""
 
+import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
 
+from aiohttp import ThreadedResolver
+from aiohttp.abc import ResolveResult
 from aiohttp.connector import AddrInfoType
+
+_LOOKUP_SECONDS = 5.0
 
 _FORBIDDEN = tuple(
     ipaddress.ip_network(network)
@@ -94,3 +99,14 @@ def guarded_socket(*, private: bool, loopback: bool) -> Callable[[AddrInfoType],
         return made
 
     return make
+
+
+class Resolver(ThreadedResolver):
+    """The system's own way to look names up, bounded in time: its own bounds add up to half a minute."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host; raises `TimeoutError` where nobody says them soon."""
+        async with asyncio.timeout(_LOOKUP_SECONDS):
+            return await super().resolve(host, port, family)

@@ -5,7 +5,6 @@ environment and silent repeats must not happen here, and what keeps them off cos
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
@@ -18,10 +17,11 @@ from aiohttp.streams import StreamReader
 from yarl import URL
 
 from gateway.images import Room
-from gateway.transport.addresses import guarded_socket
+from gateway.transport.addresses import Resolver, guarded_socket
 from gateway.transport.budget import UNCOUNTED
 from gateway.transport.causes import failure_of_exception
 from gateway.transport.events import TooLarge, error_in, events_in
+from gateway.transport.head import head_of, pieces_of
 from gateway.transport.origin import Origin, origin_of
 from gateway.wire import Received, StreamBroken
 from strategies import Cause, Failure, Try
@@ -33,15 +33,15 @@ _KEEP_ALIVE_SECONDS = 10.0
 _DNS_SECONDS = 30
 _BUFFER_BYTES = 1 << 18
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
-_UNSAFE = re.compile(r"[\r\n\0]")
 _INTERIM = range(100, 200)
 _SWITCHING = 101
 _OK = 200
 _EVENT_STREAM = "text/event-stream"
 _PATIENCE_BETWEEN_EVENTS = 12
 """Times as long as between parts of one answer: a picture is painted between two events."""
-_SMALL_BYTES = 1 << 16
 _LARGE_BYTES = 1 << 23
+_GROWING_AT_A_TIME = 2
+"""Of the large answers that come in, so many take in a piece before everything else has its turn."""
 _MOST_SPOILT = 64
 """Kept connections in a row that may turn out to be unfit for another request."""
 
@@ -54,6 +54,7 @@ class Transport:
         self._max_response_bytes = max_response_bytes
         self._trust_loopback = trust_loopback
         self._connectors: dict[bool, aiohttp.TCPConnector] = {}
+        self._turns = asyncio.Semaphore(_GROWING_AT_A_TIME)
 
     async def open(self) -> None:
         """Open the way to hosts that an operator chose, and the guarded one to those that a caller chose."""
@@ -86,13 +87,17 @@ class Transport:
         """
         try:
             origin = origin_of(url.origin())
-            head = _head(method, url, origin, headers, body)
+            head = head_of(method, url, origin, headers, body)
+        except ValueError as error:
+            message = f"the request for the provider cannot be written: {error}"
+            return Failure(cause=Cause.UNSUPPORTED, message=message, reached=False)
+        try:
             connection = await self._connect(origin, trusted=trusted)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exception:
             return failure_of_exception(exception, sent=False)
         received: Received | Failure | None = None
         try:
-            received = await self._converse(connection, _pieces(head, body), attempt, streams=streams, room=room)
+            received = await self._converse(connection, pieces_of(head, body), attempt, streams=streams, room=room)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exception:
             received = failure_of_exception(exception, sent=attempt.sent)
         finally:
@@ -215,7 +220,9 @@ class Transport:
                     if growing is None:
                         chunks.append(chunk)
                     else:
-                        growing += chunk
+                        async with self._turns:
+                            growing += chunk
+                            await asyncio.sleep(0)
                     size += len(chunk)
                     if size > self._max_response_bytes:
                         return self._too_large()
@@ -241,29 +248,6 @@ class Transport:
         )
 
 
-def _pieces(head: bytes, body: bytes | None) -> tuple[bytes, ...]:
-    if body is None:
-        return (head,)
-    # A small body leaves in the same packet as its head; a large one is not copied for that.
-    return (head + body,) if len(body) < _SMALL_BYTES else (head, body)
-
-
-def _head(method: str, url: URL, origin: Origin, headers: Mapping[str, str], body: bytes | None) -> bytes:
-    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-    for line in lines:
-        if _UNSAFE.search(line, 0, len(line) - 2):
-            raise ValueError(f"the header {line.partition(':')[0]!r} holds a line break")
-    text = "".join(lines)
-    return b"%b %b%b%b%b%baccept-encoding: identity\r\n\r\n" % (
-        method.encode(),
-        url.raw_path_qs.encode(),
-        origin.request_line_end,
-        text.encode("latin-1"),
-        b"" if "accept" in headers else b"accept: application/json\r\n",
-        b"" if body is None and method == "GET" else b"content-length: %d\r\n" % len(body or b""),
-    )
-
-
 def _incomplete(message: str, code: str | None) -> Failure:
     return Failure(cause=Cause.INCOMPLETE, message=message, code=code)
 
@@ -273,6 +257,7 @@ def _connector(*, private: bool, loopback: bool) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(
         limit=0,
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        resolver=Resolver(),
         ttl_dns_cache=_DNS_SECONDS,
         socket_factory=guarded_socket(private=private, loopback=loopback),
     )

@@ -40,7 +40,7 @@ class FullStore:
 
 @pytest.fixture
 def folder(tmp_path):
-    return FolderStore(tmp_path / "pictures", bytes_max=1 << 30, keep_seconds=3600)
+    return FolderStore(tmp_path / "pictures", bytes_max=1 << 30, keep_seconds=604_800)
 
 
 @pytest.fixture

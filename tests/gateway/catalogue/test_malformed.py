@@ -23,6 +23,8 @@ def test_a_prompt_alone_is_enough():
         {"stream": True, "partial_images": 2},
         {"quality": "whatever", "style": "anything", "user": "u-1"},
         {"response_format": "b64_json"},
+        {"seed": (1 << 63) - 1},
+        {"seed": -(1 << 63)},
         {"output_compression": 0, "partial_images": 3, "seed": -7, "watermark": False, "stream": False},
         {"a_parameter_of_the_provider": {"of": ["any", "shape"]}, "guidance": 1e3},
         {"model": "dall-e-3", "image": ["…"], "mask": {}},
@@ -68,6 +70,8 @@ def test_what_makes_sense_for_some_model_passes(params):
         ({"watermark": 1}, "watermark"),
         ({"seed": True}, "seed"),
         ({"seed": "7"}, "seed"),
+        ({"seed": 1 << 63}, "seed"),
+        ({"seed": -(10**19)}, "seed"),
         ({"model": 3}, "model"),
     ],
 )

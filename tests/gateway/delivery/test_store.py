@@ -86,6 +86,18 @@ def test_what_is_too_old_is_removed(place):
     assert held(place) == [young]
 
 
+def test_what_is_wanted_again_while_the_store_is_swept_stays(place, monkeypatch):
+    there = store(place, bytes_max=150, keep_seconds=60)
+    wanted, old, young = (there.put([letter * 50], "png") for letter in (b"a", b"b", b"c"))
+    for name, age in ((wanted, 90), (old, 80), (young, 10)):
+        aged(place, name, age)
+    listed = list(there._pictures())
+    there.put([b"a" * 50], "png")
+    monkeypatch.setattr(there, "_pictures", lambda: listed)
+    there.sweep()
+    assert held(place) == sorted([wanted, young])
+
+
 def test_the_oldest_make_room_for_the_newest(place, caplog):
     there = store(place, bytes_max=1000)
     names = []

@@ -1,6 +1,7 @@
 """One exchange with a provider over real sockets: what comes back, and whether it was sent."""
 
 import asyncio
+import collections
 import gzip
 import socket
 
@@ -12,6 +13,8 @@ from gateway.transport.addresses import BlockedAddress, forbidden, guarded_socke
 from gateway.wire import Received
 from strategies import Cause, Failure
 from tests.gateway.transport.conftest import CLOSE, RESET, client, http, provider
+
+MIB = 1 << 20
 
 
 async def test_what_is_sent_and_what_comes_back(ask):
@@ -101,13 +104,36 @@ async def test_an_address_that_is_no_url_is_a_failure(ask):
     assert not ask.attempt.sent
 
 
-@pytest.mark.parametrize("value", ["a\r\nx-evil: 1", "a\nb", "a\rb", "a\0b"])
-async def test_a_header_cannot_bring_another_one_along(ask, value):
+UNWRITABLE = ["a\r\nx-evil: 1", "a\nb", "a\rb", "a\0b", "not-real-ł", "\U0001f9a6", "\udc80"]
+
+
+@pytest.mark.parametrize("value", UNWRITABLE)
+async def test_a_header_that_cannot_be_written_is_no_fault_of_the_providers(ask, value):
+    """Nothing is sent, no other header is brought along, and asking again would change nothing."""
     async with provider(http()) as upstream:
         failed = await ask(upstream.url, headers={"x-request-id": value})
-    assert isinstance(failed, Failure)
-    assert not ask.attempt.sent
+    assert (failed.cause, failed.reached, ask.attempt.sent) == (Cause.UNSUPPORTED, False, False)
+    assert "x-request-id" in failed.message
+    assert value not in failed.message
     assert upstream.requests == []
+
+
+async def test_a_header_may_hold_latin_1(ask):
+    async with provider(http()) as upstream:
+        await ask(upstream.url, headers={"x-name": "Zoë"})
+    assert b"x-name: Zo\xeb\r\n" in upstream.requests[0]
+
+
+async def test_a_name_that_nobody_looks_up_in_time_was_not_sent(ask, monkeypatch):
+    async def silent(*_, **__):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("aiohttp.ThreadedResolver.resolve", silent)
+    monkeypatch.setattr("gateway.transport.addresses._LOOKUP_SECONDS", 0.05)
+    async with asyncio.timeout(2):
+        failed = await ask("http://nobody-answers.example/")
+    assert (failed.cause, failed.reached, ask.attempt.sent) == (Cause.UNREACHABLE, False, False)
+    assert "in time" in failed.message
 
 
 # --- sent, and lost
@@ -251,6 +277,38 @@ async def test_bytes_beyond_an_answer_are_not_the_next_one(ask):
         await asyncio.sleep(0.05)
         second = await ask(upstream.url)
     assert isinstance(second, Failure) or second.body == b"2"
+
+
+async def test_large_answers_take_turns_so_that_small_ones_get_through():
+    turn, pieces = 0, collections.Counter()
+
+    def count():
+        nonlocal turn
+        turn += 1
+        loop.call_soon(count)
+
+    class Arrived:
+        """An answer all of which is there."""
+
+        left = 10
+
+        async def readchunk(self):
+            self.left -= 1
+            pieces[turn] += 1
+            return bytes(MIB), True
+
+        def at_eof(self):
+            return not self.left
+
+        def is_eof(self):
+            return False
+
+    loop = asyncio.get_running_loop()
+    loop.call_soon(count)
+    transport = Transport(max_response_bytes=10 * MIB, trust_loopback=False)
+    bodies = await asyncio.gather(*(transport._read(Arrived(), 10 * MIB, None) for _ in range(8)))
+    assert [len(body) for body in bodies] == [10 * MIB] * 8
+    assert max(list(pieces.values())[1:]) <= 2
 
 
 async def test_a_slow_answer_does_not_hold_others_up(ask):
