@@ -1,5 +1,7 @@
 """Spec → tree: the callable form of a config, made once and shared by all its requests."""
 
+import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -8,14 +10,16 @@ from gateway.config.spec import (
     ConditionalSpec,
     ConfigSpec,
     FallbackSpec,
+    HedgeSpec,
     LoadBalanceSpec,
     NodeSpec,
     SingleSpec,
+    StickySpec,
     TargetSpec,
     leaves,
 )
 from gateway.images import ImageReply, ImageRequest
-from gateway.target import FanOut, ImageTarget
+from gateway.target import Cached, FanOut, ImageTarget
 from strategies import (
     BILLING,
     Attempt,
@@ -25,8 +29,11 @@ from strategies import (
     Deadline,
     Fallback,
     FallbackRule,
+    Gate,
+    Hedge,
     LoadBalance,
     Node,
+    Preference,
     Retry,
     RetryRule,
     Timeout,
@@ -45,6 +52,8 @@ class Route:
     tree: ImageNode
     targets: Mapping[str, TargetSpec]
     """Path → target, in the order they are written."""
+    caches: Mapping[str, Cached]
+    """Path → cache, of the targets that have one."""
     renames: bool
     """Whether any target sends a model of its own choice, whatever the caller named."""
     deadline: float
@@ -65,34 +74,105 @@ def compile_config(spec: ConfigSpec, make_leaf: Callable[[TargetSpec, bool], Ima
     """Return the route of a config; `make_leaf` is told whether its tree renames models anywhere."""
     targets = leaves(spec.root)
     renames = any(renames_model(target) for target in targets)
+    planting = _Planting(lambda target: make_leaf(target, renames), spec.version)
     return Route(
         spec=spec,
-        tree=_node(spec.root, lambda target: make_leaf(target, renames)),
+        tree=planting.node(spec.root),
         targets={target.path: target for target in targets},
+        caches=planting.caches,
         renames=renames,
         deadline=spec.root.deadline or DEFAULT_DEADLINE,
     )
 
 
-def _node(spec: NodeSpec, make_leaf: Callable[[TargetSpec], ImageNode]) -> ImageNode:
-    node = _bare_node(spec, make_leaf)
-    return node if spec.deadline is None else Deadline(node, spec.deadline)
+class _Planting:
+    """One compilation: the targets that are made are remembered, as their siblings are chosen by how they do."""
+
+    def __init__(self, make_leaf: Callable[[TargetSpec], ImageNode], version: str) -> None:
+        self._make_leaf = make_leaf
+        self._version = version
+        self._made: dict[str, ImageNode] = {}
+        self.caches: dict[str, Cached] = {}
+
+    def node(self, spec: NodeSpec) -> ImageNode:
+        node = self._bare_node(spec)
+        return node if spec.deadline is None else Deadline(node, spec.deadline)
+
+    def _bare_node(self, spec: NodeSpec) -> ImageNode:
+        if isinstance(spec, TargetSpec):
+            leaf = self._made[spec.path] = self._make_leaf(spec)
+            node = _target(spec, leaf)
+            if spec.cache is None or not isinstance(leaf, ImageTarget):
+                return node
+            cached = self.caches[spec.path] = Cached(node, leaf, spec.cache, self._version)
+            return cached
+        children = tuple(self.node(child) for child in spec.children)
+        match spec:
+            case FallbackSpec():
+                return Fallback(self._hedged(spec, children), fallback_rule(spec))
+            case LoadBalanceSpec():
+                pin = None if spec.sticky is None else _pin(spec.sticky)
+                return LoadBalance(children, spec.weights, self._preference(spec), pin)
+            case ConditionalSpec():
+                branches = tuple(Branch(condition.holds, children[condition.then]) for condition in spec.conditions)
+                return Conditional(branches, None if spec.default is None else children[spec.default])
+            case SingleSpec():
+                return children[0]
+
+    def _hedged(self, spec: FallbackSpec, children: tuple[ImageNode, ...]) -> tuple[ImageNode, ...]:
+        """Put each target that is hedged together with all that may stand in for it."""
+        *earlier, last = children
+        rule = fallback_rule(spec)
+        for index in range(len(earlier) - 1, -1, -1):
+            child = spec.children[index]
+            leaf = self._made.get(child.path)
+            if isinstance(child, TargetSpec) and child.hedge is not None and isinstance(leaf, ImageTarget):
+                rest = (*earlier[index + 1 :], last)
+                second = rest[0] if len(rest) == 1 else Fallback(rest, rule)
+                after = _patience(child.hedge, leaf)
+                last = Hedge(earlier[index], second, after, leaf.health, rule, BILLING[child.billing])
+                del earlier[index:]
+        return (*earlier, last)
+
+    def _preference(self, spec: LoadBalanceSpec) -> Preference[ImageRequest] | None:
+        """Return how the children are compared; a group counts as its first target."""
+        found = [self._made[leaves(child)[0].path] for child in spec.children]
+        firsts = [leaf for leaf in found if isinstance(leaf, ImageTarget)]
+        if len(firsts) < len(found):
+            return None
+        match spec.algorithm:
+            case "weighted":
+                return None
+            case "least_latency":
+                return Preference(lambda request, index: firsts[index].health(request).load, looks_at=2)
+            case "least_inflight":
+                return Preference(lambda request, index: firsts[index].health(request).in_flight / spec.weights[index])
+            case "cheapest":
+                return Preference(lambda request, index: firsts[index].price(request))
 
 
-def _bare_node(spec: NodeSpec, make_leaf: Callable[[TargetSpec], ImageNode]) -> ImageNode:
-    if isinstance(spec, TargetSpec):
-        return _leaf(spec, make_leaf(spec))
-    children = tuple(_node(child, make_leaf) for child in spec.children)
-    match spec:
-        case FallbackSpec():
-            return Fallback(children, fallback_rule(spec))
-        case LoadBalanceSpec():
-            return LoadBalance(children, spec.weights)
-        case ConditionalSpec():
-            branches = tuple(Branch(condition.holds, children[condition.then]) for condition in spec.conditions)
-            return Conditional(branches, None if spec.default is None else children[spec.default])
-        case SingleSpec():
-            return children[0]
+def _pin(sticky: StickySpec) -> Callable[[ImageRequest], str | None]:
+    """Return what a request is pinned by: its fields, and the stretch of time, which begins elsewhere for each."""
+
+    def pin(request: ImageRequest) -> str | None:
+        word = sticky.read(request)
+        if word is None:
+            return None
+        offset = zlib.crc32(word.encode()) % sticky.ttl
+        return f"{word}@{int(time.time() + offset) // sticky.ttl}"  # noqa: TID251 - the same in all processes
+
+    return pin
+
+
+def _patience(hedge: HedgeSpec, leaf: ImageTarget) -> Callable[[ImageRequest], float | None]:
+    """Return how long a target may take before the next one is asked too; edits are large, and never hedged."""
+
+    def after(request: ImageRequest) -> float | None:
+        if request.operation != "generate":
+            return None
+        return leaf.health(request).p95 if hedge.after is None else hedge.after
+
+    return after
 
 
 def fallback_rule(spec: FallbackSpec) -> FallbackRule:
@@ -108,8 +188,10 @@ def retry_rule(spec: TargetSpec) -> RetryRule:
     return rule if codes is None else replace(rule, on_status_codes=codes)
 
 
-def _leaf(spec: TargetSpec, leaf: ImageNode) -> ImageNode:
-    """Nest one target, outermost first: fan-out → retry → attempt (counted, judged for money) → timeout → leaf."""
+def _target(spec: TargetSpec, leaf: ImageNode) -> ImageNode:
+    """Nest one target, outermost first: fan-out → retry → gate → attempt → timeout → leaf."""
     attempt = Attempt(spec.path, Timeout(leaf, spec.request_timeout), BILLING[spec.billing])
-    again = Retry(attempt, retry_rule(spec))
-    return FanOut(again, leaf) if isinstance(leaf, ImageTarget) else again
+    if not isinstance(leaf, ImageTarget):
+        return Retry(attempt, retry_rule(spec))
+    gate = Gate(spec.path, attempt, leaf.health)
+    return FanOut(Retry(gate, retry_rule(spec), lambda request: leaf.health(request).budget), leaf)

@@ -19,8 +19,8 @@ class FallbackRule:
 
     def falls_through(self, failure: Failure) -> bool:
         """Whether the next target should be tried."""
-        if failure.terminal:
-            return False
+        if failure.terminal or failure.skipped:
+            return not failure.terminal
         if self.on_status_codes is None and self.on_causes is None:
             return failure.cause not in _STAYS
         if self.on_causes is not None and failure.cause in self.on_causes:
@@ -39,16 +39,24 @@ class Fallback(Generic[Req_contra, Rep_co]):
 
     children: Sequence[Node[Req_contra, Rep_co]]
     rule: FallbackRule = DEFAULT_RULE
+    beyond: int = 0
+    """Children that the last one stands for, besides itself."""
 
     async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Return the first success, or the most telling failure."""
         journey = context.journey
         told: Failure | None = None
         retries = 0
-        last = len(self.children) - 1
-        with_way_out = context.with_way_out(self.rule.falls_through) if last else context
-        for index, child in enumerate(self.children):
-            outcome = await child(request, context if index == last else with_way_out)
+        skipped: list[Node[Req_contra, Rep_co]] = []
+        turns = [*self.children]
+        for index, child in enumerate(turns):  # what was passed over has a second turn at the end
+            untried = max(len(self.children) - 1 - index, 0)
+            among = index < len(self.children) and (untried or skipped)
+            # Where nothing further out takes up what failed here, passing over a target would lead nowhere.
+            outside = context if told is None or context.has_way_out(told) else context.as_last_resort()
+            reserved = untried + self.beyond if untried else 0
+            inside = outside.with_way_out(self.rule.falls_through, reserved) if among else outside
+            outcome = await child(request, inside)
             if isinstance(outcome, Success):
                 return outcome
             telling = more_telling(told, outcome)
@@ -57,6 +65,10 @@ class Fallback(Generic[Req_contra, Rep_co]):
             told = replace(telling, terminal=True) if outcome.terminal else telling
             if not self.rule.falls_through(outcome):
                 break
+            if outcome.skipped and index < len(self.children):
+                skipped.append(child)
+            if index == len(self.children) - 1 and skipped and not context.has_way_out(told):
+                turns.extend(skipped)
         assert told is not None  # a fallback without children is refused when it is read  # noqa: S101
         journey.retries = retries
         return told
@@ -68,4 +80,6 @@ def more_telling(told: Failure | None, failure: Failure) -> Failure:
         return failure
     if failure.cause is Cause.UNSUPPORTED:
         return told  # what a later target cannot express says nothing about why the earlier one failed
+    if failure.skipped and failure.retry_after is None and not told.skipped:
+        return told  # nor does one that was not asked, unless it says when to come back
     return failure if failure.reached or not told.reached else told

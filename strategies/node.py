@@ -77,6 +77,10 @@ class Failure:
     """Seconds the provider asked to be left alone."""
     terminal: bool = False
     """Nothing may run after this one, anywhere in the tree."""
+    skipped: bool = False
+    """No attempt was made: the target is sick or busy, it asked to be left alone, or nothing may follow."""
+    cut_short: bool = False
+    """The attempt's own time limit ended it, which may have been shorter than any target takes."""
     code: str | None = None
     param: str | None = None
     provider_code: str | None = None
@@ -126,17 +130,29 @@ class Journey:
     attempts: list[Try] = field(default_factory=list)
     maybe_billed: int = 0
     """Failed attempts that may have been billed."""
+    beside: int = 0
+    """Targets that are being asked beside another one, which may be billed whatever becomes of it."""
+    over: bool = False
+    """Whether an attempt was the last there may be: what runs beside it may end, and nothing else begins."""
+    patience: float = 2.0
+    """Seconds that may still be spent on waiting for a turn at targets that are busy."""
     retries: int = 0
     """Retries of the leaf whose outcome is told; -1 when it gave up retrying."""
     gave_up: bool = False
     """Whether any leaf gave up retrying."""
     exhausted: dict[Hashable, Failure] = field(default_factory=dict)
     """Leaves that will not be entered again, with what they said."""
+    passed_over: dict[str, Failure] = field(default_factory=dict)
+    """Targets that were not tried, with why."""
 
     @property
     def attempts_left(self) -> bool:
         """Whether `max_attempts` leaves room for one more attempt."""
-        return self.max_attempts is None or len(self.attempts) < self.max_attempts
+        return self.leaves_room_for(1)
+
+    def leaves_room_for(self, attempts: int) -> bool:
+        """Whether `max_attempts` leaves room for so many more."""
+        return self.max_attempts is None or len(self.attempts) + attempts <= self.max_attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +166,35 @@ class Context:
     """The rules of the enclosing fallbacks that still have an untried child."""
     attempt: Try | None = None
     """The attempt that is running, inside a leaf."""
+    reserved: int = 0
+    """Attempts that are kept for the untried siblings in the enclosing fallbacks."""
+    again: bool = False
+    """Whether the same leaf was tried before for the same request."""
 
     def until(self, deadline: float) -> "Context":
         """Return this context with an earlier deadline; a later one changes nothing."""
         if deadline >= self.deadline:
             return self
-        return Context(self.journey, deadline, self.ways_out, self.attempt)
+        return Context(self.journey, deadline, self.ways_out, self.attempt, self.reserved)
 
-    def with_way_out(self, falls_through: Callable[[Failure], bool]) -> "Context":
-        """Return this context for a child that has an untried sibling."""
-        return Context(self.journey, self.deadline, (*self.ways_out, falls_through), self.attempt)
+    def with_way_out(self, falls_through: Callable[[Failure], bool], untried: int = 0) -> "Context":
+        """Return this context for a child that has so many untried siblings, or others to be chosen in its place."""
+        return Context(
+            self.journey, self.deadline, (*self.ways_out, falls_through), self.attempt, self.reserved + untried
+        )
+
+    def as_last_resort(self) -> "Context":
+        """Return this context for a child that is not to be passed over, as that would lead nowhere."""
+        ways_out = tuple(_but_for_skips(falls_through) for falls_through in self.ways_out)
+        return Context(self.journey, self.deadline, ways_out, self.attempt, self.reserved)
 
     def within(self, attempt: Try) -> "Context":
         """Return this context for the leaf that makes the attempt."""
-        return Context(self.journey, self.deadline, self.ways_out, attempt)
+        return Context(self.journey, self.deadline, self.ways_out, attempt, self.reserved)
+
+    def for_another_try(self) -> "Context":
+        """Return this context for a leaf that has been tried."""
+        return Context(self.journey, self.deadline, self.ways_out, self.attempt, self.reserved, again=True)
 
     def has_way_out(self, failure: Failure) -> bool:
         """Whether another target would be tried after this failure."""
@@ -172,3 +203,7 @@ class Context:
     def remaining(self) -> float:
         """Seconds until the deadline."""
         return self.deadline - asyncio.get_running_loop().time()
+
+
+def _but_for_skips(falls_through: Callable[[Failure], bool]) -> Callable[[Failure], bool]:
+    return lambda failure: not failure.skipped and falls_through(failure)

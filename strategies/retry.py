@@ -1,13 +1,15 @@
 """Tries the same target again. The only file that knows tenacity, which it wraps completely."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic
 
 import tenacity
 
 from strategies.backoff import DEFAULT_BACKOFF, Backoff
-from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra
+from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra, Success
+from strategies.retry_budget import RetryBudget
 
 DEFAULT_CODES = frozenset({429, 500, 502, 503, 504, 529})
 LONGEST_TOTAL_WAIT = 60.0
@@ -30,7 +32,7 @@ class RetryRule:
 
     def applies(self, failure: Failure) -> bool:
         """Whether the same target could answer differently next time."""
-        if failure.cause in _NEVER_AGAIN:
+        if failure.skipped or failure.cause in _NEVER_AGAIN:
             return False
         if failure.cause is Cause.AUTH and failure.seen_status == _TOO_MANY_REQUESTS:
             return False  # an exhausted quota is not a rate limit: it does not refill by waiting
@@ -46,6 +48,8 @@ class Retry(Generic[Req_contra, Rep_co]):
 
     inner: Node[Req_contra, Rep_co]
     rule: RetryRule = DEFAULT_RULE
+    budget_of: Callable[[Req_contra], RetryBudget] | None = None
+    """What bounds the retries of all requests to the same target together."""
 
     async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Try until something else than a failure worth repeating comes back."""
@@ -53,16 +57,28 @@ class Retry(Generic[Req_contra, Rep_co]):
         said_before = journey.exhausted.get(self)
         if said_before is not None:
             return replace(said_before, reached=False)
-        journey.retries = 0
+        retries = 0
         outcome = await self.inner(request, context)
         if isinstance(outcome, Failure) and self.rule.attempts and self.rule.applies(outcome):
-            outcome = await self._again(request, context, outcome)
-        if isinstance(outcome, Failure):
+            outcome, retries = await self._again(request, context, outcome)
+        journey.retries = retries
+        if isinstance(outcome, Failure) and not outcome.skipped:
             journey.exhausted[self] = outcome
         return outcome
 
-    async def _again(self, request: Req_contra, context: Context, outcome: Outcome[Rep_co]) -> Outcome[Rep_co]:
-        course = _Course(self.rule, context)
+    async def _again(
+        self, request: Req_contra, context: Context, outcome: Outcome[Rep_co]
+    ) -> tuple[Outcome[Rep_co], int]:
+        budget = None if self.budget_of is None else self.budget_of(request)
+        course = _Course(self.rule, context, budget)
+        try:
+            return await self._course(request, context.for_another_try(), outcome, course)
+        finally:
+            course.settle()
+
+    async def _course(
+        self, request: Req_contra, context: Context, outcome: Outcome[Rep_co], course: "_Course"
+    ) -> tuple[Outcome[Rep_co], int]:
         retries = 0
         async for turn in tenacity.AsyncRetrying(
             retry=course.goes_on,
@@ -72,28 +88,44 @@ class Retry(Generic[Req_contra, Rep_co]):
             retry_error_callback=_outcome,
         ):
             # The first turn is the try already made: most requests succeed at once and never pay for tenacity.
-            retries = turn.retry_state.attempt_number - 1
-            if retries and isinstance(outcome, Failure):
+            if turn.retry_state.attempt_number > 1 and isinstance(outcome, Failure):
                 # Others of the same request may have made the last attempt there was while this one waited.
-                left = context.journey.attempts_left
-                outcome = await self.inner(request, context) if left else replace(outcome, terminal=True)
+                if not context.journey.attempts_left:
+                    outcome = replace(outcome, terminal=True)
+                else:
+                    latest = await self.inner(request, context)
+                    if isinstance(latest, Failure) and latest.skipped:
+                        course.over = True  # it has been found sick meanwhile: what it said last stands
+                        outcome = replace(outcome, terminal=latest.terminal)
+                    else:
+                        outcome, retries = latest, retries + 1
+                course.settle(outcome)
             turn.retry_state.set_result(outcome)
         gave_up = isinstance(outcome, Failure) and self.rule.applies(outcome)
-        context.journey.retries = -1 if gave_up else retries
         context.journey.gave_up |= gave_up
-        return outcome
+        return outcome, -1 if gave_up else retries
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Course:
     """What tenacity asks after each try, in this order: whether to go on, how long to wait, whether to stop."""
 
     rule: RetryRule
     context: Context
+    budget: RetryBudget | None
+    over: bool = False
+    permitted: Failure | None = None
+    """The failure after which the budget has permitted another try that is not over yet."""
 
     def goes_on(self, state: tenacity.RetryCallState) -> bool:
         outcome = _outcome(state)
-        return isinstance(outcome, Failure) and not outcome.terminal and self.rule.applies(outcome)
+        return not self.over and isinstance(outcome, Failure) and not outcome.terminal and self.rule.applies(outcome)
+
+    def settle(self, outcome: Outcome[object] | None = None) -> None:
+        """Tell the budget that the try it permitted is over, and whether it was worth it."""
+        if self.budget is not None and self.permitted is not None:
+            self.budget.over(self.permitted if isinstance(outcome, Success) else None)
+        self.permitted = None
 
     def wait(self, state: tenacity.RetryCallState) -> float:
         failure = _outcome(state)
@@ -105,7 +137,22 @@ class _Course:
         return wait if self._fits(wait, state) else asked
 
     def stops(self, state: tenacity.RetryCallState) -> bool:
-        return state.attempt_number > self.rule.attempts or not self._fits(state.upcoming_sleep, state)
+        journey = self.context.journey
+        return (
+            state.attempt_number > self.rule.attempts
+            or not self._fits(state.upcoming_sleep, state)
+            or not journey.leaves_room_for(1 + self.context.reserved)
+            or not self._is_permitted(_outcome(state))
+        )
+
+    def _is_permitted(self, failure: Failure) -> bool:
+        """Ask the budget last, as what it permits counts from now on, the wait included."""
+        if self.budget is None:
+            return True
+        if not self.budget.permits(failure, asyncio.get_running_loop().time()):
+            return False
+        self.permitted = failure
+        return True
 
     def _asked(self, failure: Failure) -> float | None:
         return failure.retry_after if self.rule.use_retry_after else None

@@ -42,8 +42,10 @@ class Timeout(Generic[Req_contra, Rep_co]):
                 cause=Cause.UNREACHABLE,
                 message=f"no connection to the provider within {_spoken(self.seconds)}",
                 reached=False,
+                cut_short=True,
             )
-        return Failure(cause=Cause.TIMEOUT, message=f"the provider did not answer within {_spoken(self.seconds)}")
+        message = f"the provider did not answer within {_spoken(self.seconds)}"
+        return Failure(cause=Cause.TIMEOUT, message=message, cut_short=True)
 
 
 @dataclass(frozen=True, slots=True)

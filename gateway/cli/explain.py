@@ -184,7 +184,7 @@ def _print(story: Mapping[str, Any]) -> None:
 def _branch(node: Mapping[str, Any]) -> Tree:
     # Always `Text`: names, prompts and messages are other people's words, never this console's markup.
     name = Text(node["name"] or node["path"], "bold")
-    share = f" ({node['share']:.1%})" if "share" in node else ""
+    share = f" ({node['share']:.1%})" if node.get("share") is not None else ""
     if not node["reachable"]:
         return Tree(Text.assemble(name, f"{share}: not reached, {node['why']}", style="dim"))
     tree = Tree(Text.assemble(name, " ", _kind(node), share))

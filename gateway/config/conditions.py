@@ -9,6 +9,7 @@ from gateway.config.suggest import did_you_mean, listed, printable, shown
 from gateway.images import ImageRequest
 
 Holds = Callable[[ImageRequest], bool]
+Find = Callable[[ImageRequest], Any]
 
 _AREAS = ("metadata.", "params.", "headers.")
 _PATHNAME = "url.pathname"
@@ -34,7 +35,7 @@ def _one_key(key: str, operand: Any, path: Path, reading: Reading) -> Holds:  # 
             return _never
         parts = [compile_query(part, (*path, index), reading) for index, part in enumerate(operand)]
         return _every(parts) if key == "$and" else _any(parts)
-    find = _finder(key)
+    find = finder(key)
     if find is None:
         _report_key(key, path, reading)
         return _never
@@ -70,7 +71,8 @@ def _test(operand: Any, path: Path, reading: Reading) -> tuple[Test, bool]:  # n
     return _every(tests), bool(operand) and all(item == ("$exists", False) for item in operand.items())
 
 
-def _finder(key: str) -> Callable[[ImageRequest], Any] | None:
+def finder(key: str) -> Find | None:
+    """Return what reads a field of a request, or `None` where there is no such field."""
     area, _, name = key.partition(".")
     if key == _PATHNAME:
         return lambda request: request.path

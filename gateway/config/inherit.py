@@ -1,12 +1,13 @@
 """Settings that pass down the tree, as one node or virtual key gives them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.config.custom_host import fault_of_url, normal_url
 from gateway.config.reading import FAULTY, Path, Reading, given
-from gateway.config.spec import Adapt, Billing, RetrySpec, Shaping
+from gateway.config.spec import Adapt, Billing, CacheSpec, RetrySpec, Shaping
+from strategies import DEFAULT_BREAKER, BreakerRule
 
 _FORBIDDEN = frozenset(
     {
@@ -30,6 +31,9 @@ class Settings:
     custom_host: str | None = None
     forward_headers: tuple[str, ...] | None = None
     retry: RetrySpec | None = None
+    cache: CacheSpec | None = None
+    breaker: BreakerRule | None = None
+    max_in_flight: int | None = None
     adapt: Adapt | None = None
     billing: Billing | None = None
     verify: bool | None = None
@@ -50,6 +54,9 @@ def below(outer: Settings, inner: Settings) -> Settings:
         custom_host=_nearer(inner.custom_host, outer.custom_host),
         forward_headers=_nearer(inner.forward_headers, outer.forward_headers),
         retry=_nearer(inner.retry, outer.retry),
+        cache=_nearer(inner.cache, outer.cache),
+        breaker=_nearer(inner.breaker, outer.breaker),
+        max_in_flight=_nearer(inner.max_in_flight, outer.max_in_flight),
         adapt=_nearer(inner.adapt, outer.adapt),
         billing=_nearer(inner.billing, outer.billing),
         verify=_nearer(inner.verify, outer.verify),
@@ -72,6 +79,9 @@ def settings_of(node: dict[str, Any], path: Path, reading: Reading) -> dict[str,
         "custom_host": _custom_host(node, path, reading),
         "forward_headers": _forward_headers(node, path, reading),
         "retry": retry_of(given(node, "retry")),
+        "cache": _cache(given(node, "cache")),
+        "breaker": breaker_of(given(node, "cb_config") or given(given(node, "strategy") or {}, "cb_config")),
+        "max_in_flight": given(node, "max_in_flight"),
         "adapt": given(node, "adapt"),
         "billing": given(node, "billing"),
         "verify": given(delivery, "verify"),
@@ -96,10 +106,36 @@ def retry_of(written: dict[str, Any] | None) -> RetrySpec | None:
     )
 
 
+def breaker_of(written: dict[str, Any] | None) -> BreakerRule | None:
+    """Return what `cb_config:` says: the ways to open that it names replace those there are by default."""
+    if written is None:
+        return None
+    in_a_row, percentage = given(written, "failure_threshold"), given(written, "failure_threshold_percentage")
+    rule = DEFAULT_BREAKER
+    if in_a_row is not None or percentage is not None:
+        rule = replace(rule, consecutive=in_a_row, share=None if percentage is None else percentage / 100)
+    codes, cooldown = given(written, "failure_status_codes"), given(written, "cooldown_interval")
+    return replace(
+        rule,
+        minimum=given(written, "minimum_requests") or rule.minimum,
+        cooldown=rule.cooldown if cooldown is None else cooldown / 1000,
+        codes=frozenset(codes) if codes else None,
+    )
+
+
 def codes_of(written: dict[str, Any]) -> frozenset[int] | None:
     """Return `on_status_codes`; an empty list means the default, as leaving it out does."""
     codes = given(written, "on_status_codes")
     return frozenset(codes) if codes else None
+
+
+def _cache(written: dict[str, Any] | None) -> CacheSpec | None:
+    if written is None:
+        return None
+    usual = CacheSpec()
+    return CacheSpec(
+        max_age=float(given(written, "max_age") or usual.max_age), variants=given(written, "variants") or usual.variants
+    )
 
 
 def _custom_host(node: dict[str, Any], path: Path, reading: Reading) -> str | None:

@@ -9,11 +9,12 @@ from gateway.config.inherit import Settings, below
 from gateway.config.not_yet import ALIASES
 from gateway.config.provider_fields import FIELDS, SECRET_FIELDS, ProviderFields
 from gateway.config.reading import Path, Reading, given
-from gateway.config.spec import RetrySpec, TargetSpec
+from gateway.config.spec import HedgeSpec, RetrySpec, TargetSpec
 from gateway.config.suggest import did_you_mean, printable
 from gateway.config.virtual_key import VirtualKey, check_fields, check_owned, credentials_of, options_of
+from strategies import DEFAULT_BREAKER
 
-LEAF_KEYS = ("provider", "virtual_key", "passthrough", "fan_out")
+LEAF_KEYS = ("provider", "virtual_key", "passthrough", "fan_out", "hedge")
 
 _URL_TTL = 3600
 
@@ -157,6 +158,10 @@ def _target(node: dict[str, Any], place: Place, settings: Settings, **found: Any
         forward_headers=settings.forward_headers or (),
         request_timeout=settings.request_timeout,
         retry=settings.retry or RetrySpec(),
+        cache=settings.cache,
+        breaker=settings.breaker or DEFAULT_BREAKER,
+        max_in_flight=settings.max_in_flight,
+        hedge=_hedge(given(node, "hedge")),
         shaping=settings.shaping,
         adapt=settings.adapt or "report",
         billing=settings.billing or "once",
@@ -167,3 +172,10 @@ def _target(node: dict[str, Any], place: Place, settings: Settings, **found: Any
         deadline=place.deadline,
         **found,
     )
+
+
+def _hedge(written: dict[str, Any] | None) -> HedgeSpec | None:
+    if written is None:
+        return None
+    after = given(written, "after_ms")
+    return HedgeSpec(after=None if after is None else after / 1000)

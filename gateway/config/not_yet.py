@@ -7,14 +7,9 @@ from gateway.config.suggest import did_you_mean, printable
 
 _GUARDRAILS = "guardrails are not part of this version yet; remove `{}` and check prompts before they are sent here"
 _HOOKS = "hooks are not part of this version yet; remove `{}`"
-_ALGORITHM = "is not available in this version yet; use `weighted`, or leave `algorithm` out"
 
 NOT_YET = {
-    "cache": "the cache is not part of this version yet; remove `{}`",
-    "hedge": "hedging is not part of this version yet; remove `{}` and bound slow targets with `request_timeout`",
-    "sticky": "sticky routing is not part of this version yet; remove `{}`",
-    "cb_config": "the circuit breaker is not part of this version yet; remove `{}`",
-    "is_open": "the circuit breaker is not part of this version yet; remove `{}`",
+    "is_open": "the gateway itself finds out whether a target is well; remove `{}`, and say when by `cb_config`",
     "max_cost_usd": "money ceilings are not part of this version yet; remove `{}` and bound `max_attempts` instead",
     "tests": "tests inside configs are not run by this version yet; remove `{}`",
     "usage_limits": "budgets are not part of this version yet; remove `{}`",
@@ -32,9 +27,7 @@ NOT_YET = {
 """Key → what to do; `{}` is the key as it was written."""
 
 NOT_YET_VALUES = {
-    ("algorithm", "least_latency"): _ALGORITHM,
-    ("algorithm", "least_inflight"): _ALGORITHM,
-    ("algorithm", "cheapest"): _ALGORITHM,
+    ("mode", "semantic"): "is not available; use `mode: simple`, which answers the very same request from the cache",
 }
 """(key, value) → what the value is told."""
 

@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from gateway.images import ImageRequest
 from gateway.secret import Secret
+from strategies import DEFAULT_BREAKER, BreakerRule
 
 Adapt = Literal["strict", "report", "lenient"]
+Algorithm = Literal["weighted", "least_latency", "least_inflight", "cheapest"]
 Billing = Literal["strict", "once", "any"]
 
 DEFAULT_DEADLINE = 180.0
@@ -21,6 +23,34 @@ class RetrySpec:
     on_status_codes: frozenset[int] | None = None
     """`None` stands for the default list."""
     use_retry_after_header: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeSpec:
+    """`hedge:`, for one target that has a sibling after it."""
+
+    after: float | None = None
+    """Seconds; `None`: as long as 95 % of its answers take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StickySpec:
+    """`sticky:`, compiled: `read` returns the named fields of a request, `None` where it has none of them."""
+
+    hash_fields: tuple[str, ...]
+    read: Callable[[ImageRequest], str | None] = field(repr=False, compare=False)
+    ttl: int = 3600
+    """Seconds that a choice holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSpec:
+    """`cache:`, in effect for one target."""
+
+    max_age: float = 604_800.0
+    """Seconds."""
+    variants: int = 1
+    """How many different pictures are kept for the same request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +85,11 @@ class TargetSpec:
     request_timeout: float | None = None
     """Seconds, one attempt."""
     retry: RetrySpec = RetrySpec()
+    cache: CacheSpec | None = None
+    breaker: BreakerRule = DEFAULT_BREAKER
+    max_in_flight: int | None = None
+    """Requests that this target has under way at a time, in each worker."""
+    hedge: HedgeSpec | None = None
     shaping: Shaping = Shaping()
     adapt: Adapt = "report"
     billing: Billing = "once"
@@ -88,6 +123,8 @@ class LoadBalanceSpec:
     path: str
     children: "tuple[NodeSpec, ...]"
     weights: tuple[float, ...]
+    algorithm: Algorithm = "weighted"
+    sticky: StickySpec | None = None
     name: str | None = None
     deadline: float | None = None
 

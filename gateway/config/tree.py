@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from gateway.config.alternatives import NO_SIBLING, check_hedges, sticky_of
 from gateway.config.conditions import compile_query
 from gateway.config.inherit import Settings, below, codes_of, settings_of
 from gateway.config.leaf import LEAF_KEYS, Place, Surroundings, leaf
@@ -18,6 +19,7 @@ _ONLY_IN = {
     "conditions": "conditional",
     "default": "conditional",
     "algorithm": "loadbalance",
+    "sticky": "loadbalance",
 }
 """Key of `strategy` → the mode it has an effect in."""
 
@@ -29,6 +31,8 @@ def node_spec(node: dict[str, Any], place: Place, around: Surroundings) -> NodeS
     if deadline is not None:
         deadline = min(deadline / 1000, math.inf if place.deadline is None else place.deadline)
     if "targets" not in node and "strategy" not in node:
+        if not place.path and "hedge" in node:
+            around.reading.report(("hedge",), NO_SIBLING)
         return leaf(node, replace(place, deadline=deadline), own, around)
     _check_keys(node, place.path, around.reading)
     inside = replace(
@@ -89,12 +93,20 @@ def _children(node: dict[str, Any], inside: Place, around: Surroundings) -> tupl
 def _strategy(node: dict[str, Any], path: Path, about: dict[str, Any], reading: Reading) -> NodeSpec | None:
     strategy = given(node, "strategy") or {}
     names = _names(node, path, reading)
+    if _mode(node) != "fallback":
+        check_hedges(node, about["children"], path, reading, siblings=False)
     match _mode(node):
         case "fallback":
             causes = frozenset(given(strategy, "on_causes") or ())
+            check_hedges(node, about["children"], path, reading, siblings=True)
             return FallbackSpec(on_status_codes=codes_of(strategy), on_causes=causes or None, **about)
         case "loadbalance":
-            return LoadBalanceSpec(weights=_weights(node, path, reading), **about)
+            return LoadBalanceSpec(
+                weights=_weights(node, path, reading),
+                algorithm=given(strategy, "algorithm") or "weighted",
+                sticky=sticky_of(given(strategy, "sticky"), (*path, "strategy", "sticky"), reading),
+                **about,
+            )
         case "conditional":
             conditions = _conditions(strategy, names, (*path, "strategy"), reading)
             default = _index_of(strategy, "default", names, (*path, "strategy"), reading)

@@ -13,6 +13,7 @@ from watchfiles import awatch
 
 from gateway.config.folder import read
 from gateway.config.interpolate import read_secret
+from gateway.config.last_good import LastGood
 from gateway.config.snapshot import Snapshot, files_in
 from gateway.errors import Problem
 
@@ -33,9 +34,10 @@ _Stamps = dict[str, _Stamp]
 class LiveConfigs:
     """Holds the snapshot that is live; requests take it once and keep what they took."""
 
-    def __init__(self, path: Path | str, environ: Mapping[str, str]) -> None:
-        """Read everything for the first time; what is bad is absent, and told in `problems`."""
+    def __init__(self, path: Path | str, environ: Mapping[str, str], last_good: LastGood | None = None) -> None:
+        """Read everything for the first time; what is bad is told in `problems`, and absent unless it was kept."""
         self.path = Path(path)
+        self._last_good = last_good
         self._environ = environ
         self._reading = threading.Lock()
         self._secrets: dict[str, _Stamp] = {}
@@ -45,10 +47,11 @@ class LiveConfigs:
         self.failed_reloads = 0
         """Those of them that left problems."""
         self._files = _stamps(self.path)
-        self.snapshot = self._read(None)
+        self.snapshot = self._read(None) if last_good is None else last_good.start(self.path, environ, self._read)
         self.fatal = self.snapshot.fatal
         """Whether the files were so bad at the start that a server must not serve them."""
         _tell(None, self.snapshot)
+        self._keep()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -68,6 +71,7 @@ class LiveConfigs:
             self.reloads += 1
             self.failed_reloads += bool(after.problems)
             _tell(before, after)
+            self._keep()
             return True
 
     async def watch(self, stop: asyncio.Event) -> None:
@@ -136,7 +140,12 @@ class LiveConfigs:
             self._secrets[name] = _stamp(name)
             return read_secret(name)
 
-        return read(self.path, self._environ, read_file=read_file, keep=keep)
+        snapshot = read(self.path, self._environ, read_file=read_file, keep=keep)
+        return self._last_good.noted(snapshot) if self._last_good else snapshot
+
+    def _keep(self) -> None:
+        if self._last_good:
+            self._last_good.keep(self.path, self.snapshot, lambda: _stamps(self.path) == self._files)
 
 
 def _stamps(path: Path) -> _Stamps:

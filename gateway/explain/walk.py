@@ -18,7 +18,7 @@ from gateway.config.spec import (
 from gateway.explain.failures import ANY_FAILURE, Failures, of_status
 from gateway.explain.first_send import first_send, shown
 from gateway.explain.worst_case import Worst, worst_of
-from gateway.images import ImageRequest, Part
+from gateway.images import CacheStatus, ImageRequest, Part
 from gateway.target import ImageTarget
 from strategies import BILLING, NO_ROUTE, Failure
 
@@ -32,12 +32,14 @@ def explain(
     assume: Mapping[str, int] | None = None,
     *,
     seconds: float | None = None,
+    kept: Mapping[str, CacheStatus] | None = None,
 ) -> dict[str, Any]:
     """Return the walked tree.
 
-    `assume` says which status a target, by name or path, is taken to answer with; `seconds` what the caller allows.
+    `assume` says which status a target, by name or path, is taken to answer with; `seconds` what the caller allows;
+    `kept` what the caches of targets, by path, have to say.
     """
-    walk = _Walk(request, leaf_of, assume or {}, route.renames)
+    walk = _Walk(request, leaf_of, assume or {}, route.renames, kept or {})
     tree, _, worst = walk.node(route.spec.root)
     attempts = min(worst.attempts, route.spec.max_attempts or worst.attempts)
     # All paid attempts but the last have failed, and the money rule says how many of those there may be.
@@ -50,7 +52,7 @@ def explain(
         },
         "request": shown(request.params),
         "metadata": dict(request.metadata),
-        "cache": "DISABLED",
+        "cache": walk.cache or "DISABLED",
         "tree": tree,
         "worst_case": {
             "attempts": attempts,
@@ -63,11 +65,21 @@ def explain(
 class _Walk:
     """One walk: the request is fixed, the nodes follow one another."""
 
-    def __init__(self, request: ImageRequest, leaf_of: LeafOf, assume: Mapping[str, int], renames: bool) -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        request: ImageRequest,
+        leaf_of: LeafOf,
+        assume: Mapping[str, int],
+        renames: bool,  # noqa: FBT001
+        kept: Mapping[str, CacheStatus],
+    ) -> None:
         self._request = request
         self._leaf_of = leaf_of
         self._assume = assume
         self._renames = renames
+        self._kept = kept
+        self.cache: CacheStatus | None = None
+        """What the cache of the first target that is reached says."""
         self._billed = 0
         """Failed attempts before the node in hand that are sure to count as maybe billed."""
 
@@ -124,11 +136,12 @@ class _Walk:
             self._billed = before
             told, failures, child_worst = self.node(child)
             after.append(self._billed)
-            children.append(told | {"share": round(weight / total, 6)})
+            children.append(told | {"share": round(weight / total, 6) if spec.algorithm == "weighted" else None})
             worst = worst.or_else(child_worst)
             all_failures += failures
         self._billed = min(after)
-        return _inner(spec, "loadbalance", children), all_failures, worst
+        about = {"algorithm": spec.algorithm, "sticky": None if spec.sticky is None else [*spec.sticky.hash_fields]}
+        return _inner(spec, "loadbalance", children) | about, all_failures, worst
 
     def _conditional(self, spec: ConditionalSpec) -> tuple[dict[str, Any], Failures, Worst]:
         chosen: int | None = None
@@ -176,6 +189,11 @@ class _Walk:
             "retries": spec.retry.attempts,
             "billing": spec.billing,
         }
+        told["cache"] = self._kept.get(spec.path, "DISABLED" if spec.cache is None else "MISS")
+        self.cache = self.cache or told["cache"]
+        if spec.hedge is not None:
+            after = spec.hedge.after
+            told["hedge_after"] = "95 % of its answers" if after is None else f"{after * 1000:.0f} ms"
         prepared = leaf.prepare(self._request)
         if isinstance(prepared, Failure):
             told["problem"] = _problem(prepared)

@@ -1,8 +1,10 @@
 """The leaf of the tree: one provider target, from the caller's request to pictures in the form that was asked for."""
 
+from gateway.target.cached import REFRESH, Cached
 from gateway.target.fan_out import AT_ONCE, FanOut
 from gateway.target.leaf import ImageTarget, Outside
+from gateway.target.pools import Pools
 from gateway.target.prepare import Prepared
 from gateway.target.tokens import Tokens
 
-__all__ = ["AT_ONCE", "FanOut", "ImageTarget", "Outside", "Prepared", "Tokens"]
+__all__ = ["AT_ONCE", "REFRESH", "Cached", "FanOut", "ImageTarget", "Outside", "Pools", "Prepared", "Tokens"]

@@ -1,24 +1,20 @@
 """One attempt's talk with a provider: takes each step of the adapter's flow, and gives it what came of it."""
 
 import asyncio
-import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-
-from yarl import URL
 
 from gateway.delivery.masks import NoTransparency
 from gateway.dialect.encode import Bent
 from gateway.images import ImageRequest
 from gateway.secret import Secret
 from gateway.target.bodies import body_of
+from gateway.target.place import origin_of, place_of
 from gateway.target.prepare import too_strict
 from gateway.transport import UNCOUNTED
 from gateway.wire import (
-    Adapter,
     Draw,
     Mint,
     Minted,
@@ -30,7 +26,6 @@ from gateway.wire import (
     Send,
     Target,
     Wait,
-    joined,
 )
 from strategies import Cause, Context, Failure, Try
 
@@ -128,7 +123,7 @@ class Conversation:
     async def fetch(self, address: str) -> Received | Failure:
         """Download what a provider's answer links to; never with a credential, unless the host is the provider's."""
         # An asset is no business of the provider's other hosts: only where it came from may the credential go along.
-        own = _origin(address) == _origin(self.target.base_url)
+        own = origin_of(address) == origin_of(self.target.base_url)
         asked = Send("GET", address, headers={"accept": "image/*"})
         received = await self._asked_again(asked, self._wire if own else None, _hiccup)
         if isinstance(received, Failure):
@@ -208,10 +203,10 @@ class Conversation:
 
     async def _exchange(self, step: Send, wire: Target | None, *, attempt: Try | None = None) -> Received | Failure:
         """Send one request; without a target it carries no credential of ours."""
-        address = _address(self.target, step.path)
-        if isinstance(address, Failure):
-            return address
-        url, trusted, own = address
+        place = place_of(self.target, step.path)
+        if isinstance(place, Failure):
+            return place
+        url, trusted, own = place
         headers = {name.lower(): value for name, value in step.headers.items()}
         if own and wire is not None:
             headers = {**self._headers, **headers}
@@ -253,54 +248,3 @@ def _lost(received: Received | Failure) -> bool:
 
 def _hiccup(received: Received | Failure) -> bool:
     return _lost(received) if isinstance(received, Failure) else received.status in _NOT_THERE_YET
-
-
-def _address(target: "ImageTarget", path: str) -> tuple[URL, bool, bool] | Failure:
-    """Return where a request goes, whether an operator chose that host, and whether it may see the credential."""
-    spec = target.spec
-    chosen = spec.custom_host is None or spec.custom_host_trusted
-    if not path.startswith(("https://", "http://")):
-        if path[:1] not in ("", "/", "?"):  # behind the base URL it would change the host's name
-            return Failure(
-                cause=Cause.INCOMPLETE,
-                code="upstream_bad_response",
-                message=f"{spec.provider} sent a link that is no http address",
-            )
-        return _url(joined(target.base_url, path)), chosen, True
-    url = _url(path)
-    if _origin(path) == _origin(target.base_url):
-        return url, chosen, True
-    if target.outside.trusts(_origin(path)[1]):
-        return url, True, False
-    safe = url.scheme == "https"
-    if safe or url.host in ("127.0.0.1", "::1", "localhost"):  # whether loopback may be reached, the socket decides
-        return url, False, safe and _is_own(target, url.host or "")
-    return Failure(
-        cause=Cause.INCOMPLETE,
-        code="upstream_bad_response",
-        message=f"{spec.provider} sent a link without encryption, which is not followed; its host can be allowed by"
-        " listing it in trusted_hosts",
-    )
-
-
-def _is_own(target: "ImageTarget", host: str) -> bool:
-    adapter = target.adapter
-    # A host that was put in the provider's place has its credential, and the provider's own hosts have no part in it.
-    home, custom = urlsplit(target.base_url).hostname or "", target.spec.custom_host is not None
-    if host == home:
-        return not custom
-    return _belongs(host, adapter) and (not custom or _belongs(home, adapter))
-
-
-def _belongs(host: str, adapter: Adapter) -> bool:
-    return any(host == own or (own.startswith(".") and host.endswith(own)) for own in adapter.own_hosts)
-
-
-def _origin(address: str) -> tuple[str, str]:
-    parts = urlsplit(address)
-    return parts.scheme, parts.netloc.lower()
-
-
-@functools.lru_cache(maxsize=1024)
-def _url(address: str) -> URL:
-    return URL(address, encoded=True)

@@ -74,7 +74,7 @@ class _Run:
             journey.exhausted.pop(self._node.inner, None)
             outcome = await self._node.inner(replace(self._request, part=part), self._context)
             self._outcomes[part.first] = outcome
-            if isinstance(outcome, Failure) and (outcome.terminal or outcome.cause in _FOR_ALL):
+            if isinstance(outcome, Failure) and (outcome.terminal or outcome.skipped or outcome.cause in _FOR_ALL):
                 self._hopeless = True
 
     def _attempts(self) -> int:

@@ -1,22 +1,25 @@
 """One provider target: has its adapter talk to the provider, and hands over what came back."""
 
 import logging
+import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from gateway.catalogue import BUILT_IN, Catalogue
+from gateway.catalogue import BUILT_IN, Catalogue, price_range
 from gateway.config.spec import TargetSpec
 from gateway.delivery import Delivery
 from gateway.images import ImageRequest
+from gateway.state import Flights, Memory, State
 from gateway.target.conversation import Conversation
 from gateway.target.hand_over import handed_over
+from gateway.target.pools import Pools, identity_of
 from gateway.target.prepare import Prepared, prepare
 from gateway.target.redact import without_keys
 from gateway.target.tokens import Tokens
 from gateway.transport import Transport
 from gateway.wire import Adapter, MissingCredential, MissingField, Outcome, Target
-from strategies import Cause, Context, Failure, Try
+from strategies import Cause, Context, Failure, Health, Try
 
 _log = logging.getLogger("gateway.target")
 
@@ -29,6 +32,10 @@ class Outside:
     catalogue: Catalogue = BUILT_IN
     delivery: Delivery = field(default_factory=Delivery)
     tokens: Tokens = field(default_factory=Tokens)
+    pools: Pools = field(default_factory=Pools)
+    state: State = field(default_factory=lambda: Memory(0))
+    """Where answers are kept that may be given again."""
+    flights: Flights[Outcome] = field(default_factory=Flights)
     trusts: Callable[[str], bool] = field(default=lambda _authority: False)
     """Whether an operator trusts a host, written with its port, although it may be private."""
 
@@ -45,6 +52,9 @@ class ImageTarget:
     wire: Target = field(init=False, repr=False)
     base_url: str = field(init=False)
     headers: Mapping[str, str] = field(init=False, repr=False)
+    identity: bytes = field(init=False, repr=False)
+    model: str | None = field(init=False)
+    """The model that is sent whatever the caller names, where there is one."""
     sets_n: bool = field(init=False)
     """Whether the number of pictures may come from the target itself."""
 
@@ -55,6 +65,10 @@ class ImageTarget:
         object.__setattr__(self, "wire", wire)
         base = spec.custom_host or self.adapter.base_url(wire)
         object.__setattr__(self, "base_url", base.rstrip("/"))
+        credentials = {} if spec.passthrough else spec.credentials
+        object.__setattr__(self, "identity", identity_of(spec.provider, self.base_url, credentials))
+        model = spec.shaping.override_params.get("model")
+        object.__setattr__(self, "model", model if isinstance(model, str) else None)
         object.__setattr__(self, "headers", {} if spec.passthrough else lowered(self.adapter.authorize(wire)))
         shaping = spec.shaping
         object.__setattr__(self, "sets_n", "n" in shaping.override_params or "n" in shaping.default_params)
@@ -97,6 +111,22 @@ class ImageTarget:
             events=wanted != "url" and not self.spec.persist,
         )
         return prepared if isinstance(prepared, Failure) else self._cannot_deliver(wanted, prepared) or prepared
+
+    def health(self, request: ImageRequest) -> Health:
+        """Return what is known of this target across requests, for the model and the credential of this one."""
+        identity, spec = self.identity, self.spec
+        if spec.passthrough and request.credential is not None:
+            identity = identity_of(spec.provider, self.base_url, {"api_key": request.credential})
+        model = self.model or request.model or ""
+        return self.outside.pools.health(identity, model, spec.breaker, spec.max_in_flight)
+
+    def price(self, request: ImageRequest) -> float:
+        """Return what the request costs at most here, as far as the catalogue knows; else infinity."""
+        prepared = self.prepare(request)
+        if isinstance(prepared, Failure) or prepared.row is None:
+            return math.inf
+        prices = price_range(prepared.row, {**prepared.request.params, "n": prepared.asked})
+        return math.inf if prices is None else prices[1]
 
     def headers_for(self, request: ImageRequest) -> dict[str, str] | Failure:
         """Return the headers of a request to this target, unless its caller has to bring a credential and did not."""

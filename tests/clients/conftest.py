@@ -24,7 +24,7 @@ virtual_keys:
 
 STORED = """
 description: a stored config, used by its id
-strategy: {mode: fallback}
+strategy: {mode: fallback, cb_config: {failure_threshold: 1000000}}
 targets:
   - name: broken
     virtual_key: images-team
@@ -35,7 +35,7 @@ targets:
 
 WITH_BACKUP = """
 description: falls back to another provider
-strategy: {mode: fallback}
+strategy: {mode: fallback, cb_config: {failure_threshold: 1000000}}
 targets:
   - virtual_key: images-team
     override_params: {model: "status:503"}

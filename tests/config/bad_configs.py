@@ -137,8 +137,6 @@ MEANING = [
 """What only the reading of the whole can see."""
 
 NOT_YET = [
-    ({"cache": {"mode": "simple"}}, "$.cache"),
-    ({"cache": {"mode": "semantic"}}, "$.cache"),
     ({"hedge": {"after_ms": 1}}, "$.hedge"),
     ({"max_cost_usd": 1}, "$.max_cost_usd"),
     ({"cb_config": {}}, "$.cb_config"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import socket
 import time
@@ -87,11 +88,17 @@ def alive(gateway):
     return ask(gateway, method="GET", path="/livez", body=b"").status == 200
 
 
+_keys = itertools.count()
+
+
 def target(provider, model="good", **more):
-    """Return a target of a config: a provider's fault by the model's name."""
+    """Return a target of a config: a provider's fault by the model's name, and a key that no other target has.
+
+    What the gateway learns of a target it keeps to itself, so that no test finds what another one left behind.
+    """
     return {
         "provider": "openai",
-        "api_key": "test-inline-key-not-real",
+        "api_key": f"test-inline-key-{next(_keys)}-not-real",
         "custom_host": provider if isinstance(provider, str) else provider.url,
         "override_params": {"model": model},
         **more,

@@ -317,13 +317,14 @@ def test_max_attempts_bounds_the_whole_tree(gateway, provider):
 
 def test_the_request_that_arrives(gateway, provider):
     body = {"prompt": "ein Otter, ä ü 🦦", "user": "ada", "seed": 7, "odd": {"a": [1, None, 2.5]}}
-    ask(gateway, body, config=target(provider))
+    config = target(provider)
+    ask(gateway, body, config=config)
     (seen,) = provider.seen
     assert seen.json == body | {"model": "good"}
     assert seen.path == "/v1/images/generations"
     assert seen.headers == {
         "host": f"127.0.0.1:{provider.port}",
-        "authorization": "Bearer test-inline-key-not-real",
+        "authorization": f"Bearer {config['api_key']}",
         "content-type": "application/json",
         "content-length": str(len(json.dumps(seen.json, separators=(",", ":"), ensure_ascii=False).encode())),
         "accept": "application/json",

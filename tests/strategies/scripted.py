@@ -3,10 +3,25 @@
 import asyncio
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from strategies import Attempt, Cause, Context, Failure, Journey, Node, Outcome, Retry, RetryRule, Success, Timeout
+from strategies import (
+    Attempt,
+    Cause,
+    Context,
+    Failure,
+    Gate,
+    Health,
+    Journey,
+    Node,
+    Outcome,
+    Retry,
+    RetryRule,
+    Success,
+    Timeout,
+)
 
 REQUEST = "a fox in the snow"
 
@@ -57,8 +72,7 @@ class Leaf:
         self.calls.append(asyncio.get_running_loop().time())
         self.requests.append(request)
         self.contexts.append(context)
-        assert len(self.calls) <= len(self.script), f"{self.name} was called once too often, at {self.calls[-1]}"
-        turn = self.script[len(self.calls) - 1]
+        turn = self._turn()
         if turn.connects <= turn.seconds:
             await asyncio.sleep(turn.connects)
             if context.attempt is not None:
@@ -69,6 +83,24 @@ class Leaf:
         if isinstance(turn.outcome, BaseException):
             raise turn.outcome
         return turn.outcome
+
+    def _turn(self) -> Turn:
+        assert len(self.calls) <= len(self.script), f"{self.name} was called once too often, at {self.calls[-1]}"
+        return self.script[len(self.calls) - 1]
+
+
+@dataclass(eq=False)
+class Weather(Leaf):
+    """Answers for ever, as `at` says for the second of the call."""
+
+    at: Callable[[float], Turn | Failure | str] = str
+
+    def _turn(self) -> Turn:
+        return _turn(self.at(self.calls[-1]))
+
+
+def always(name: str, step: Turn | Failure | str) -> Weather:
+    return Weather(name, (), at=lambda _: step)
 
 
 def leaf(name: str, *script: Turn | Failure | str) -> Leaf:
@@ -89,10 +121,32 @@ def target(
     timeout: float | None = None,
     allowance: float = 1.0,
     name: str | None = None,
+    health: Health | None = None,
 ) -> Retry[str, str]:
-    """Nest one target as a config does."""
-    attempt = Attempt(name or getattr(inner, "name", "target"), Timeout(inner, timeout), allowance)
-    return Retry(attempt, RetryRule() if rule is None else rule)
+    """Nest one target as a config does; without `health`, nothing is known of it from one request to the next."""
+    name = name or getattr(inner, "name", "target")
+    attempt = Attempt(name, Timeout(inner, timeout), allowance)
+    rule = RetryRule() if rule is None else rule
+    if health is None:
+        return Retry(attempt, rule)
+    return Retry(Gate(name, attempt, lambda _: health), rule, lambda _: health.budget)
+
+
+def lent(health: Health) -> dict[str, object]:
+    """Return what is under way, or was lent and not given back; `slots` are those that are free."""
+    budget, slots = health.budget, health.slots
+    return {
+        "in_flight": health.in_flight,
+        "first tries": budget.in_flight,
+        "repeats": budget.repeats,
+        "probe": health.breaker._probe,
+        "slots": None if slots is None else slots._value,
+    }
+
+
+def at_rest(slots: int | None = None) -> dict[str, object]:
+    """Return the same of a target that nobody asks anything."""
+    return {"in_flight": 0, "first tries": 0, "repeats": 0, "probe": None, "slots": slots}
 
 
 class Draw(random.Random):

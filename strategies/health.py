@@ -1,0 +1,89 @@
+"""What is known of one target across requests: whether it is sick, asked to be left alone, busy or slow."""
+
+import asyncio
+import math
+from collections import deque
+
+from strategies.breaker import DEFAULT_BREAKER, Breaker, BreakerRule
+from strategies.node import Cause, Failure
+from strategies.retry_budget import RetryBudget
+
+LONGEST_THROTTLE = 600.0
+_DECAY_SECONDS = 10.0
+_IDLE_DECAY_SECONDS = 60.0
+_UNANSWERED_SECONDS = 60.0
+"""What a failed attempt is taken for: a target that fails at once is not a quick one."""
+_REMEMBERED = 128
+_ENOUGH = 20
+"""Answers that are needed before anything is said of how long they take."""
+
+# What is wrong with the request, or with the time its caller gives it, says nothing about the target.
+_SAYS_NOTHING = frozenset({Cause.POLICY, Cause.INVALID, Cause.UNSUPPORTED, Cause.BUDGET, Cause.DEADLINE})
+
+
+class Health:
+    """Lives as long as the process, is shared by all configs that lead to the same target, and survives reloads."""
+
+    __slots__ = ("_latencies", "_latency", "_measured", "breaker", "budget", "in_flight", "rule", "slots", "throttled")
+
+    def __init__(self, rule: BreakerRule = DEFAULT_BREAKER, most_at_once: int | None = None) -> None:
+        """Begin well and idle."""
+        self.rule = rule
+        self.breaker = Breaker(rule)
+        self.budget = RetryBudget()
+        self.slots = None if most_at_once is None else asyncio.Semaphore(most_at_once)
+        self.throttled = -math.inf
+        """Until when the target asked to be left alone, on the loop's clock."""
+        self.in_flight = 0
+        self._latency = 0.0
+        self._measured = -math.inf
+        self._latencies: deque[float] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def load(self) -> float:
+        """Expected wait, for choosing between targets: the recent latency, times what is under way.
+
+        An idle target is forgiven as time passes, so that it is tried again; what is not known yet is tried by one
+        request at a time.
+        """
+        if self.in_flight:
+            return (self._latency if self._is_known else _UNANSWERED_SECONDS) * (self.in_flight + 1)
+        now = asyncio.get_running_loop().time()
+        return self._latency * math.exp((self._measured - now) / _IDLE_DECAY_SECONDS)
+
+    @property
+    def _is_known(self) -> bool:
+        return self._measured > -math.inf
+
+    @property
+    def p95(self) -> float | None:
+        """Seconds within which 95 % of the last answers came, once there were enough."""
+        if len(self._latencies) < _ENOUGH:
+            return None
+        return sorted(self._latencies)[int(len(self._latencies) * 0.95)]
+
+    def counts(self, failure: Failure, seconds: float) -> bool:
+        """Whether a failure says that the target is sick; a limit shorter than most answers take says nothing."""
+        p95 = self.p95 if failure.cut_short else None
+        return (p95 is None or seconds >= p95) and self.rule.counts(failure, seconds)
+
+    def measure(self, seconds: float, now: float) -> None:
+        """Note how long an answer took: a slower one counts at once, a faster one as the slower ones grow old."""
+        weight = math.exp((self._measured - now) / _DECAY_SECONDS)
+        self._latency = max(seconds, self._latency * weight + seconds * (1.0 - weight))
+        self._measured = now
+        self._latencies.append(seconds)
+
+    def miss(self, seconds: float, now: float, failure: Failure | None) -> None:
+        """Note an attempt without an answer: one that was left after long counts as slow, one that failed even more."""
+        p95 = self.p95
+        if p95 is not None and seconds > p95:
+            self._latencies.append(seconds)
+        if failure is not None and failure.cause not in _SAYS_NOTHING and not failure.skipped:
+            self._latency = max(self._latency, seconds, _UNANSWERED_SECONDS)
+            self._measured = now
+
+    def heed(self, failure: Failure, now: float) -> None:
+        """Leave the target alone for as long as it asked."""
+        if failure.cause is Cause.RATE_LIMITED and failure.retry_after is not None:
+            self.throttled = max(self.throttled, now + min(failure.retry_after, LONGEST_THROTTLE))
