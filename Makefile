@@ -13,7 +13,7 @@ SLOW := tests/end_to_end tests/clients tests/services tests/browser tests/bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench docs lock clean
+.PHONY: help run test check bench docs faults lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ bench: .venv/.test ## measure beside a bare pass-through, Portkey and LiteLLM; w
 
 docs: .venv/.test ## write docs/providers.md from the adapters and the catalogue
 	$(BIN)/python -m tests.providers.page
+
+faults: .venv/.test ## play the wall of faults against a running gateway, and write docs/faults.md
+	$(BIN)/python -m tests.end_to_end.wall.page
 
 lock: ## renew requirements*.lock from pyproject.toml (needs Python 3.11, the oldest we support)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
