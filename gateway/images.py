@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Protocol
 from gateway.secret import Secret
 
 Operation = Literal["generate", "edit", "vary"]
+CacheStatus = Literal["DISABLED", "MISS", "HIT", "REFRESH"]
 Polarity = Literal["transparent", "white", "black"]
 """What marks the part of a picture that is to be changed."""
 
@@ -105,6 +106,8 @@ class ImageRequest:
     """The caller's headers, names in lower case."""
     credential: Secret | None = None
     """The provider's key, where the caller sent it."""
+    tenant: str = ""
+    """Whose request it is: nothing that is kept for one tenant is shown to another."""
     part: Part | None = None
     room: Room | None = field(default=None, compare=False)
 
@@ -121,6 +124,7 @@ class ImageRequest:
             metadata=self.metadata,
             headers=self.headers,
             credential=self.credential,
+            tenant=self.tenant,
             part=self.part,
             room=self.room,
         )
@@ -190,3 +194,7 @@ class ImageReply:
     """Server-sent events instead of pictures, each with the empty line that ends it."""
     until: float = math.inf
     """When the last of them has to be there, on the loop's clock."""
+    cache: CacheStatus = "DISABLED"
+    """What the cache had to do with it, as `x-portkey-cache-status` says it."""
+    kept_by: str | None = None
+    """The path of the target that it was kept for, where no attempt was made."""

@@ -1,6 +1,6 @@
 """Who sends a request, what it brought along for a provider, and what it may reach."""
 
-import hmac
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
@@ -9,24 +9,32 @@ from gateway.config.gateway_file import ApiKey
 from gateway.config.spec import TargetSpec
 from gateway.config.virtual_key import VirtualKey
 from gateway.errors import InvalidKey, NotAllowed
-from gateway.secret import Secret
+from gateway.secret import Fingerprint, Secret
 
 _OWN = "x-portkey-api-key"
 _PROVIDERS_OWN = ("api-key", "x-api-key")
 _SCHEMES = frozenset({"bearer", "basic", "digest"})
+_LIKE_A_KEY = re.compile(r"[!-~]{16,512}")
+"""As the schema of the gateway file has them: what looks otherwise is not worth a look-up."""
 
 
 class Callers:
-    """The API keys of one gateway; without any, it is open to everyone who reaches it."""
+    """The API keys of one gateway; without any, it is open to everyone who reaches it, or to nobody."""
 
-    def __init__(self, keys: tuple[ApiKey, ...], virtual_keys: Mapping[str, VirtualKey]) -> None:
-        """Keep the keys, and what the names of deployments stand for."""
-        self._keys = keys
+    def __init__(
+        self, keys: tuple[ApiKey, ...], virtual_keys: Mapping[str, VirtualKey], *, open_without_keys: bool = True
+    ) -> None:
+        """Keep the keys, and what the names of deployments stand for.
+
+        A gateway that others reach and that was not told to be open stays closed when an edit takes its last key away.
+        """
+        self._open = open_without_keys and not keys
+        self._keys = {Fingerprint(key.key.reveal()): key for key in keys}
         self._virtual_keys = virtual_keys
 
     def caller(self, headers: Mapping[str, str]) -> ApiKey | None:
         """Return whose request it is, `None` where the gateway is open; raises `InvalidKey`."""
-        if not self._keys:
+        if self._open:
             return None
         for presented in (headers.get(_OWN), _token(headers)):
             key = self._known(presented)
@@ -64,10 +72,9 @@ class Callers:
                 )
 
     def _known(self, presented: str | None) -> ApiKey | None:
-        if not presented:
+        if not presented or _LIKE_A_KEY.fullmatch(presented) is None:
             return None
-        token = presented.encode()
-        return next((key for key in self._keys if hmac.compare_digest(key.key.reveal().encode(), token)), None)
+        return self._keys.get(Fingerprint(presented))
 
     def _model_sent(self, target: TargetSpec, model: str | None, *, by_operator: bool) -> str | None:
         """Return the model that will paint, as far as words say it; what stands behind a deployment, operators say."""

@@ -49,6 +49,8 @@ class Choice:
     credential: Secret | None
     model: str | None
     """The model without the provider it was prefixed with."""
+    tenant: str = ""
+    """The name of the caller's API key; none where the gateway is open."""
 
 
 class Chooser:
@@ -108,7 +110,8 @@ class Chooser:
             model = bare(model)
         if caller is not None:
             self._callers.check_allowed(caller, route, model)
-        return Choice(route, self._callers.credential(headers), model)
+        tenant = "" if caller is None else caller.name
+        return Choice(route, self._callers.credential(headers), model, tenant)
 
     def _compiled(self, headers: Mapping[str, str], config: str | None, model: str | None) -> tuple[Route, bool]:
         """Return the route made from this request's own words, and whether the model's prefix was one of them."""
