@@ -9,14 +9,14 @@ BIN := .venv/bin
 SOURCES := gateway strategies schemas tests
 INSTALL = $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input install
 # What `make check` leaves out: tests with real servers, other people's clients, and time itself.
-SLOW := tests/end_to_end tests/clients tests/services tests/browser tests/bench
+SLOW := $(addprefix tests/,acceptance bench browser clients end_to_end fuzz load promises security services soak)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench docs faults lock clean
+.PHONY: help run test check bench docs faults promises load fuzz soak lock clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-7s %s\n", $$1, $$2}'
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
 
 # The examples name keys that only their owner has; without them these examples load, and providers refuse them.
 define STAND_IN
@@ -43,6 +43,15 @@ docs: .venv/.test ## write docs/providers.md from the adapters and the catalogue
 
 faults: .venv/.test ## play the wall of faults against a running gateway, and write docs/faults.md
 	$(BIN)/python -m tests.end_to_end.wall.page
+
+promises: .venv/.test ## measure what docs/reliability.md promises, in full: deadlines, money, pushback, reloads, telling
+	$(BIN)/python -m tests.promises $(ARGS)
+
+fuzz: .venv/.test ## 20,000 requests from our own description, 5,000 cut answers, every parser
+	FUZZ=long $(BIN)/pytest tests/fuzz --timeout 3600 -s $(PYTEST_ARGS)
+
+soak: .venv/.test ## ten minutes of mixed traffic: memory, descriptors and tasks stay where they are
+	SOAK_SECONDS=600 $(BIN)/pytest tests/soak --timeout 1200 -s $(PYTEST_ARGS)
 
 lock: ## renew requirements*.lock from pyproject.toml (needs Python 3.11, the oldest we support)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \

@@ -14,26 +14,34 @@ from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.choose import Choice, Chooser
+from gateway.choose.callers import Callers
 from gateway.config.spec import TargetSpec
 from gateway.config.trusted_hosts import host_matcher
 from gateway.config.watch import Configs
 from gateway.delivery import Delivery, Links
 from gateway.delivery.store import in_thread
 from gateway.explain import explain
+from gateway.http.door import Door
 from gateway.http.envelope import envelope
 from gateway.http.files import Files
 from gateway.http.guard import Guard
+from gateway.http.idempotency import Once
 from gateway.http.images import Images
 from gateway.http.incoming import JSON_EDIT_BYTES, Incoming
 from gateway.http.models import Models
+from gateway.http.openapi import described
 from gateway.http.remote import Remote
+from gateway.http.seats import Seats
 from gateway.images import ImageRequest, Room
-from gateway.keeping import data_folder, picture_store, signing_key
+from gateway.keeping import data_folder, kept_intents, picture_store, signing_key
 from gateway.providers import PROVIDERS
 from gateway.server import is_loopback
 from gateway.settings import Settings
-from gateway.target import ImageTarget, Outside, Tokens
+from gateway.state import Flights, Memory
+from gateway.state.intents import Intents
+from gateway.target import ImageTarget, Outside, Pools, Tokens
 from gateway.transport import ByteBudget, Transport
+from gateway.wire import Outcome
 
 _log = logging.getLogger("gateway.app")
 
@@ -56,8 +64,14 @@ class Gateway:
         )
         self.delivery = _delivery(settings)
         self.budget = ByteBudget(settings.byte_budget)
-        self._tokens = Tokens()
-        self._snapshot = live.snapshot
+        self._state = Memory(settings.cache_bytes)
+        self._flights: Flights[Outcome] = Flights()
+        self._intents = _intents(settings)
+        self.once = Once(self._intents)
+        self._tokens, self._pools = Tokens(), Pools()
+        self._snapshot = self._known_in = live.snapshot
+        self._open_without_keys = settings.open or is_loopback(settings.host)
+        self._callers = self._new_callers()
         self._chooser = self._new_chooser()
 
     def chooser(self) -> Chooser:
@@ -70,11 +84,21 @@ class Gateway:
                 _log.exception("the changed configs cannot be compiled; those before them go on serving")
         return self._chooser
 
-    def explained(self, choice: Choice, request: ImageRequest, seconds: float) -> bytes:
+    def tenant(self, headers: Mapping[str, str]) -> str:
+        """Return the name of the caller's API key, none where the gateway is open; raises `InvalidKey`."""
+        snapshot = self.live.snapshot
+        if snapshot is not self._known_in:
+            self._known_in = snapshot
+            self._callers = self._new_callers()
+        caller = self._callers.caller(headers)
+        return "" if caller is None else caller.name
+
+    async def explained(self, choice: Choice, request: ImageRequest, seconds: float) -> bytes:
         """Return the story of a route, as `x-gateway-explain` answers it."""
-        return orjson.dumps(
-            explain(choice.route, request, self._leaf_of(), seconds=seconds), option=orjson.OPT_INDENT_2
-        )
+        route = choice.route
+        kept = {path: await cache.verdict(request) for path, cache in route.caches.items()}
+        story = explain(route, request, self._leaf_of(), seconds=seconds, kept=kept)
+        return orjson.dumps(story, option=orjson.OPT_INDENT_2)
 
     async def fetch(self, address: str, param: str, room: Room) -> bytes:
         """Return the picture that a caller's link leads to."""
@@ -92,16 +116,18 @@ class Gateway:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.once.finish()
             await self._transport.close()
 
     async def _sweep(self) -> None:
-        """Remove pictures that are too old, now and then."""
-        store = self.delivery.store
-        while store is not None:
-            try:
-                await in_thread(store.sweep)
-            except OSError as error:
-                _log.warning("the picture store cannot be swept: %s", error)
+        """Remove what is too old, now and then."""
+        stores = [store for store in (self.delivery.store, self._intents) if store is not None]
+        while stores:
+            for store in stores:
+                try:
+                    await in_thread(store.sweep)
+                except OSError as error:
+                    _log.warning("what is kept cannot be swept: %s", error)
             await asyncio.sleep(_SWEEP_SECONDS)
 
     def _trusts(self) -> Callable[[str], bool]:
@@ -114,13 +140,21 @@ class Gateway:
             catalogue=self._snapshot.gateway.catalogue,
             delivery=self.delivery,
             tokens=self._tokens,
+            pools=self._pools,
+            state=self._state,
+            flights=self._flights,
             trusts=self._trusts(),
         )
         return lambda spec, checks: ImageTarget(spec, PROVIDERS[spec.provider], outside, checks)
 
+    def _new_callers(self) -> Callers:
+        file = self.live.snapshot.gateway
+        return Callers(file.api_keys, file.virtual_keys, open_without_keys=self._open_without_keys)
+
     def _new_chooser(self) -> Chooser:
         return Chooser(
             self._snapshot,
+            open_without_keys=self._open_without_keys,
             default_config=self.settings.default_config or None,
             trusted_hosts=self.settings.trusted_hosts,
             make_leaf=self._leaf_of(),
@@ -133,12 +167,22 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
     incoming = Incoming(
         max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes, fetch=gateway.fetch
     )
-    images = Images(gateway.chooser, gateway.explained, incoming=incoming, budget=gateway.budget)
+    seats = Seats(settings.max_in_flight, most_each=settings.max_in_flight_per_key, most_waiting=settings.max_queued)
+    images = Images(
+        gateway.chooser,
+        gateway.explained,
+        incoming=incoming,
+        budget=gateway.budget,
+        once=gateway.once,
+        seats=seats,
+        tenant=gateway.tenant,
+    )
     models, files = Models(gateway.chooser), Files(gateway.delivery)
     slow = Starlette(
         routes=[
             HttpRoute("/livez", _livez),
             HttpRoute("/readyz", _readyz(gateway)),
+            HttpRoute("/openapi.json", described),
             *(HttpRoute(path, images, methods=["POST"]) for path in _IMAGES),
             *(HttpRoute(root + "/images/files/{name}", files.__call__) for root in ("/v1", "")),
             *(HttpRoute(root + "/models", models.__call__) for root in ("/v1", "")),
@@ -152,7 +196,8 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
     caps = {path: settings.max_json_bytes for path in _IMAGES if path.endswith("generations")}
     uploads = max(settings.max_upload_bytes, JSON_EDIT_BYTES)
     caps |= {path: uploads for path in _IMAGES if path not in caps}
-    return Guard(_shortcut(hot, slow), cap=lambda path: caps.get(path, settings.max_json_bytes)), gateway
+    door = Door(_shortcut(hot, slow), gateway.tenant)
+    return Guard(door, cap=lambda path: caps.get(path, settings.max_json_bytes)), gateway
 
 
 def _delivery(settings: Settings) -> Delivery:
@@ -174,6 +219,19 @@ def _delivery(settings: Settings) -> Delivery:
         )
         return Delivery()
     return Delivery(store, Links(secret, public_url=settings.public_url))
+
+
+def _intents(settings: Settings) -> Intents | None:
+    """Return the place for intents; where none can be had, idempotency keys are refused and all else works."""
+    data = data_folder(settings)
+    try:
+        return kept_intents(settings, data)
+    except OSError as error:
+        words = (
+            "idempotency keys are refused: %s cannot be used (%s). Name a folder that can be written to with --data."
+        )
+        _log.warning(words, data, error.strerror or error)
+        return None
 
 
 def _shortcut(hot: Mapping[tuple[str, str], ASGIApp], otherwise: ASGIApp) -> ASGIApp:

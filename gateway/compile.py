@@ -109,7 +109,7 @@ class _Planting:
         children = tuple(self.node(child) for child in spec.children)
         match spec:
             case FallbackSpec():
-                return Fallback(self._hedged(spec, children), fallback_rule(spec))
+                return self._fallback(spec, children)
             case LoadBalanceSpec():
                 pin = None if spec.sticky is None else _pin(spec.sticky)
                 return LoadBalance(children, spec.weights, self._preference(spec), pin)
@@ -119,20 +119,22 @@ class _Planting:
             case SingleSpec():
                 return children[0]
 
-    def _hedged(self, spec: FallbackSpec, children: tuple[ImageNode, ...]) -> tuple[ImageNode, ...]:
+    def _fallback(self, spec: FallbackSpec, children: tuple[ImageNode, ...]) -> ImageNode:
         """Put each target that is hedged together with all that may stand in for it."""
         *earlier, last = children
-        rule = fallback_rule(spec)
+        rule, beyond = fallback_rule(spec), 0
         for index in range(len(earlier) - 1, -1, -1):
             child = spec.children[index]
             leaf = self._made.get(child.path)
             if isinstance(child, TargetSpec) and child.hedge is not None and isinstance(leaf, ImageTarget):
                 rest = (*earlier[index + 1 :], last)
-                second = rest[0] if len(rest) == 1 else Fallback(rest, rule)
-                after = _patience(child.hedge, leaf)
-                last = Hedge(earlier[index], second, after, leaf.health, rule, BILLING[child.billing])
+                second = rest[0] if len(rest) == 1 else Fallback(rest, rule, beyond)
+                after, allowance = _patience(child.hedge, leaf), BILLING[child.billing]
+                behind = len(children) - 1 - index
+                last = Hedge(earlier[index], second, after, leaf.health, rule, allowance, behind - 1)
+                beyond = behind
                 del earlier[index:]
-        return (*earlier, last)
+        return Fallback((*earlier, last), rule, beyond)
 
     def _preference(self, spec: LoadBalanceSpec) -> Preference[ImageRequest] | None:
         """Return how the children are compared; a group counts as its first target."""

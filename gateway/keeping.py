@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.delivery import FolderStore, PictureStore
 from gateway.settings import Settings
+from gateway.state.intents import Intents
 
 _KEY_BYTES = 32
 _KEY_FILE = "link-signing.key"
@@ -28,6 +29,11 @@ def picture_store(settings: Settings, data: Path) -> PictureStore:
         return BucketStore(place)
     folder = Path(place).expanduser() if place else data / "pictures"
     return FolderStore(folder, bytes_max=settings.picture_store_bytes, keep_seconds=settings.picture_keep_seconds)
+
+
+def kept_intents(settings: Settings, data: Path) -> Intents:
+    """Return what keeps the promise of idempotency keys; raises `OSError` where the folder cannot be used."""
+    return Intents(data / "idempotency", bytes_max=settings.idempotency_bytes)
 
 
 def signing_key(data: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 _DAY = 86_400.0
@@ -40,11 +41,14 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return None if math.isnan(number) else number
+    return None if math.isnan(number) or "_" in text else number  # 1_0 is ten to Python alone
 
 
 def _date(text: str) -> float | None:
     try:
-        return parsedate_to_datetime(text).timestamp()
+        then = parsedate_to_datetime(text)
+        if then.tzinfo is None:  # one of HTTP's forms names no zone, and -0000 is UTC without a place: never ours
+            then = then.replace(tzinfo=UTC)
+        return then.timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -68,10 +68,19 @@ class Settings:
     trusted_hosts: tuple[str, ...] = _setting(
         (), "Hosts that a custom host may name although they are private: host, host:port or .suffix."
     )
+    max_in_flight: int = _setting(4096, "Most requests that each worker answers at a time.", low=1)
+    max_in_flight_per_key: int = _setting(1024, "Most of them for any one API key.", low=1)
+    max_queued: int = _setting(
+        256, "Most requests that wait for one of them to end, 2 seconds at most; the others are answered 503.", low=0
+    )
     max_json_bytes: int = _setting(1 << 20, "Largest JSON request body.", low=1024, high=64 << 20)
     max_upload_bytes: int = _setting(100 << 20, "Largest multipart request body.", low=1024, high=1 << 30)
     byte_budget: int = _setting(
         512 << 20, "Memory that each worker spends on large answers and uploads at a time.", low=1 << 20
+    )
+    cache_bytes: int = _setting(256 << 20, "Memory that each worker spends on answers kept by `cache`.", low=0)
+    idempotency_bytes: int = _setting(
+        4 << 30, "Most bytes that answers kept for idempotency keys may take in --data.", low=1 << 20
     )
     max_response_bytes: int = _setting(96 << 20, "Largest answer taken from a provider.", low=1024, high=1 << 30)
     drain_seconds: float = _setting(

@@ -14,7 +14,7 @@ Size = tuple[int, int]
 
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 _RATIO = re.compile(r"([1-9][0-9]{0,2}(?:\.[0-9]{1,2})?)[:]([1-9][0-9]{0,2}(?:\.[0-9]{1,2})?)")
-_TIER = re.compile(r"([1-9])k", re.IGNORECASE)
+_TIER = re.compile(r"([1-9])[kK]")
 _TIER_PIXELS = 1 << 20
 
 

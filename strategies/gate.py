@@ -51,6 +51,8 @@ class Gate(Generic[Req_contra, Rep_co]):
             if context.has_way_out(sick):
                 return self._passed_over(sick, context)
             lease = health.breaker.bypass()
+        if context.journey.passed_over:
+            context.journey.passed_over.pop(self.target, None)  # it has its turn after all
         well: bool | None = None
         outcome: Outcome[Rep_co] | None = None
         try:

@@ -217,6 +217,26 @@ CASES: dict[str, list[Case]] = {
             sent=[("openai", GPT)],
         ),
     ],
+    "hedge": [
+        Case(
+            says="the next one wins, and the slow one may send a bill",
+            answered="config.targets[1]",
+            attempts=2,
+            maybe_billed=1,
+            seconds=(0.5, 3.5),
+        ),
+    ],
+    "left-alone": [
+        Case(says="the primary is well", answered="config.targets[0]", model="gpt-image-2", sent=[("openai", GPT)]),
+        Case(
+            says="the primary fails",
+            given={"openai": [DOWN]},
+            answered="config.targets[1]",
+            attempts=2,
+            model=FLUX,
+            sent=[("openai", GPT), ("flux", {"model": FLUX})],
+        ),
+    ],
     "many-pictures": [
         Case(
             says="three are three",
@@ -303,6 +323,14 @@ CASES: dict[str, list[Case]] = {
             attempts=2,
             model="gpt-image-2",
             sent=[("openai", GPT), ("azure", GPT)],
+        ),
+    ],
+    "quickest": [
+        Case(
+            says="the quicker one, or one that is not known yet",
+            answered={"config.targets[0]", "config.targets[1]"},
+            model="gpt-image-2",
+            sent=[("azure", GPT)],
         ),
     ],
     "regions": [
@@ -625,6 +653,27 @@ def test_the_same_request_is_painted_once(gateway, providers):
     assert [answer.headers["x-gateway-attempts"] for answer in answers] == ["1", "0"]
     assert (answers[0].json, answers[1].headers["x-gateway-cost-usd"]) == (answers[1].json, "0.000000")
     assert providers.seen(pool=False) == [("openai", GPT)]
+
+
+def test_what_fails_three_times_in_a_row_is_left_alone(gateway, providers):
+    providers.forget()
+    attempts = []
+    for down in (False, True, True, True, False):
+        providers["openai"].failures.extend([DOWN] * down)
+        attempts.append(post(gateway, {}, config="left-alone").headers["x-gateway-attempts"])
+    assert attempts == ["1", "2", "2", "2", "1"]
+    assert len(providers.seen(pool=False)) == 4 + 4
+
+
+def test_whoever_says_who_they_are_stays_where_they_are(gateway):
+    places = {
+        user: {
+            post(gateway, {}, config="quickest", metadata={"_user": user}).headers["x-portkey-last-used-option-index"]
+            for _ in range(3)
+        }
+        for user in ("ann", "bob", "eve", "joe", "kim", "lea")
+    }
+    assert {len(found) for found in places.values()} == {1}
 
 
 def test_retry_waits_as_long_as_it_is_told(gateway):

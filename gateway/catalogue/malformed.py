@@ -7,10 +7,11 @@ from typing import Any
 from gateway.errors import GatewayError
 from gateway.plain import either, plain
 from gateway.shapes import LARGEST_EDGE, is_shape, parse_size
+from schemas import load
 
-_PROMPT_MAX = 32000
-_N_MAX = 128
-_RESPONSES = ("url", "b64_json")
+_PARAMS: Mapping[str, Any] = load("image_request")["properties"]
+_PROMPT_MAX: int = _PARAMS["prompt"]["maxLength"]
+_RESPONSES = tuple(filter(None, _PARAMS["response_format"]["enum"]))
 _NEARLY_A_SIZE = re.compile(r"\s*([0-9]+)\s*[xX×✕*]\s*([0-9]+)\s*(?:px)?\s*")
 
 
@@ -81,28 +82,11 @@ def _shown(value: object) -> str:
     return f'"{plain(value)}"' if isinstance(value, str) else plain(value)
 
 
-_CHECKS: Mapping[str, Callable[[object], str | None]] = {
-    "prompt": _prompt,
-    "n": _integer(1, _N_MAX),
-    "size": _size,
-    "response_format": _response_format,
-    "output_compression": _integer(0, 100),
-    "partial_images": _integer(0, 3),
-    "stream": _switch,
-    "watermark": _switch,
-    "seed": _integer(-(1 << 63), (1 << 63) - 1),
-    **dict.fromkeys(
-        (
-            "model",
-            "quality",
-            "style",
-            "user",
-            "background",
-            "moderation",
-            "output_format",
-            "input_fidelity",
-            "negative_prompt",
-        ),
-        _text,
-    ),
-}
+def _check_of(schema: Mapping[str, Any]) -> Callable[[object], str | None]:
+    if "integer" in schema["type"]:
+        return _integer(schema["minimum"], schema["maximum"])
+    return _switch if "boolean" in schema["type"] else _text
+
+
+_OWN = {"prompt": _prompt, "size": _size, "response_format": _response_format}
+_CHECKS = {name: _OWN.get(name) or _check_of(schema) for name, schema in _PARAMS.items()}

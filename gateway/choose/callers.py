@@ -29,7 +29,7 @@ class Callers:
         A gateway that others reach and that was not told to be open stays closed when an edit takes its last key away.
         """
         self._open = open_without_keys and not keys
-        self._keys = {Fingerprint(key.key.reveal()): key for key in keys}
+        self._keys = {key.key: key for key in keys}
         self._virtual_keys = virtual_keys
 
     def caller(self, headers: Mapping[str, str]) -> ApiKey | None:

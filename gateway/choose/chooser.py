@@ -63,12 +63,13 @@ class Chooser:
         default_config: str | None,
         trusted_hosts: tuple[str, ...],
         make_leaf: Callable[[TargetSpec, bool], ImageNode],
+        open_without_keys: bool = True,
     ) -> None:
         """Compile what the files hold."""
         gateway = snapshot.gateway
         self._virtual_keys = gateway.virtual_keys
         self.catalogue = gateway.catalogue
-        self._callers = Callers(gateway.api_keys, gateway.virtual_keys)
+        self._callers = Callers(gateway.api_keys, gateway.virtual_keys, open_without_keys=open_without_keys)
         self._default = default_config or gateway.default_config
         self._make_leaf = make_leaf
         self._trusts = host_matcher((*trusted_hosts, *gateway.trusted_hosts))

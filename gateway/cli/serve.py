@@ -15,12 +15,14 @@ from starlette.types import ASGIApp
 
 from gateway import server
 from gateway.app import build
+from gateway.config.last_good import LastGood
 from gateway.config.suggest import did_you_mean
 from gateway.config.watch import Configs, LiveConfigs, NoConfigs
 from gateway.keeping import data_folder, picture_store, signing_key
 from gateway.settings import InvalidSetting, Settings, read, shown
 
 _UNUSABLE = 2
+_SECRET_BYTES = 32
 _BAD_CONFIGS = 78
 """The exit code for configuration errors that supervisors know from sysexits."""
 
@@ -64,13 +66,19 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
     try:
         early = read(flags, os.environ, {})
         _log_to_stderr(early.log_level)
-        live: Configs = LiveConfigs(early.configs, os.environ) if early.configs else NoConfigs()
+        last_good = None if print_settings else LastGood(data_folder(early) / "last-good")
+        live: Configs = LiveConfigs(early.configs, os.environ, last_good) if early.configs else NoConfigs()
         settings = read(flags, os.environ, live.snapshot.gateway.server)
     except InvalidSetting as invalid:
         raise click.UsageError(str(invalid)) from None
     if settings.public_url and not settings.public_url.startswith(("https://", "http://")):
         raise click.UsageError(
             f"public_url: expected an address such as https://img.example, got {settings.public_url!r}."
+        )
+    if 0 < len(settings.url_secret.encode()) < _SECRET_BYTES:
+        raise click.UsageError(
+            f"url_secret: expected at least {_SECRET_BYTES} bytes, as whoever guesses it can sign links of their own; "
+            "`openssl rand -base64 32` makes one."
         )
     _refuse_bad_configs(settings, live)
     if print_settings:
@@ -161,3 +169,4 @@ def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level.upper(), format=form, stream=sys.stderr)
     # It tells of every change beside the configs: a log file written there would feed itself.
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    server.scrub_logs()

@@ -57,8 +57,9 @@ def check_hedges(
             reading.report(place, NO_SIBLING)
         if given(hedge, "accept_double_billing") is not True:
             reading.report(place, _NOT_ACCEPTED)
-        if (given(hedge, "after_ms") is None) is not bool(given(hedge, "after_p95")):
+        if ("after_ms" in hedge) is bool(given(hedge, "after_p95")):
             reading.report(place, _ONE_OF_BOTH)
     for child in children:
         if isinstance(child, TargetSpec) and child.hedge is not None and child.billing == "strict":
-            reading.report(path, _STRICT)
+            index = int(child.path.rpartition("[")[2].removesuffix("]"))
+            reading.report((*path, "targets", index, "hedge"), _STRICT)

@@ -17,7 +17,7 @@ from gateway.config.suggest import did_you_mean, listed, nearest, printable, sho
 from gateway.config.trusted_hosts import fault_of_pattern
 from gateway.config.virtual_key import VirtualKey, parse_virtual_key
 from gateway.errors import InvalidConfig
-from gateway.secret import Secret
+from gateway.secret import Fingerprint
 from schemas import load
 
 SCHEMA = load("gateway_file")
@@ -32,7 +32,7 @@ class ApiKey:
     """A caller: who it is by its key, and what it may reach."""
 
     name: str
-    key: Secret
+    key: Fingerprint
     default_config: str | None = None
     allow_providers: tuple[str, ...] | None = None
     """`None`: all of them."""
@@ -192,7 +192,7 @@ def _api_keys(written: list[Any], reading: Reading) -> tuple[ApiKey, ...]:
         keys.append(
             ApiKey(
                 name=name or "",
-                key=Secret(secret or ""),
+                key=Fingerprint(secret or ""),
                 default_config=given(row, "default_config"),
                 allow_providers=providers and tuple(ALIASES.get(slug, slug) for slug in providers),
                 allow_models=_all(given(allow, "models"), (*path, "allow", "models"), reading),

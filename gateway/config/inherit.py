@@ -80,7 +80,7 @@ def settings_of(node: dict[str, Any], path: Path, reading: Reading) -> dict[str,
         "forward_headers": _forward_headers(node, path, reading),
         "retry": retry_of(given(node, "retry")),
         "cache": _cache(given(node, "cache")),
-        "breaker": breaker_of(given(node, "cb_config") or given(given(node, "strategy") or {}, "cb_config")),
+        "breaker": breaker_of(_cb_config(node, path, reading)),
         "max_in_flight": given(node, "max_in_flight"),
         "adapt": given(node, "adapt"),
         "billing": given(node, "billing"),
@@ -136,6 +136,16 @@ def _cache(written: dict[str, Any] | None) -> CacheSpec | None:
     return CacheSpec(
         max_age=float(given(written, "max_age") or usual.max_age), variants=given(written, "variants") or usual.variants
     )
+
+
+def _cb_config(node: dict[str, Any], path: Path, reading: Reading) -> dict[str, Any] | None:
+    """Return what a node says of breakers: in `strategy`, as Portkey has it, or beside it."""
+    own: dict[str, Any] | None = given(node, "cb_config")
+    inside: dict[str, Any] | None = given(given(node, "strategy") or {}, "cb_config")
+    if own is not None and inside is not None:
+        message = "`cb_config` stands beside `strategy` already; remove one of both."
+        reading.report((*path, "strategy", "cb_config"), message)
+    return inside if own is None else own
 
 
 def _custom_host(node: dict[str, Any], path: Path, reading: Reading) -> str | None:

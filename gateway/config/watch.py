@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import logging
-import os
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from watchfiles import awatch
@@ -15,6 +13,7 @@ from gateway.config.folder import read
 from gateway.config.interpolate import read_secret
 from gateway.config.last_good import LastGood
 from gateway.config.snapshot import Snapshot, files_in
+from gateway.config.stamps import Stamps, settled, stamp, stamps, stamps_of
 from gateway.errors import Problem
 
 # An editor that renames, or a writer in the middle of a file, is through within the quiet time.
@@ -22,13 +21,8 @@ _DEBOUNCE_MS = 250
 _QUIET_MS = 100
 # Not every file system tells of changes, and secrets may lie anywhere: time stamps are compared as well.
 _POLL_MS = 1000
-_SETTLE_SECONDS = 0.05
-_SETTLE_ROUNDS = 10
 
 _log = logging.getLogger("gateway.config")
-
-_Stamp = tuple[int, ...]
-_Stamps = dict[str, _Stamp]
 
 
 class LiveConfigs:
@@ -40,13 +34,13 @@ class LiveConfigs:
         self._last_good = last_good
         self._environ = environ
         self._reading = threading.Lock()
-        self._secrets: dict[str, _Stamp] = {}
+        self._secrets: Stamps = {}
         """Secret file → its stamp when it was read."""
         self.reloads = 0
         """Changes of the files that were read since the start, whether or not they were good."""
         self.failed_reloads = 0
         """Those of them that left problems."""
-        self._files = _stamps(self.path)
+        self._files = stamps(self.path)
         self.snapshot = self._read(None) if last_good is None else last_good.start(self.path, environ, self._read)
         self.fatal = self.snapshot.fatal
         """Whether the files were so bad at the start that a server must not serve them."""
@@ -61,9 +55,9 @@ class LiveConfigs:
     def reload(self) -> bool:
         """Read the files again if they changed; returns whether anything did. Blocks: call it in a thread."""
         with self._reading:
-            if _stamps(self.path) == self._files and _stamps_of(self._secrets) == self._secrets:
+            if stamps(self.path) == self._files and stamps_of(self._secrets) == self._secrets:
                 return False
-            self._files = self._settled()
+            self._files = settled(self.path)
             before, after = self.snapshot, self._read(self.snapshot)
             if _same(before, after):
                 return False
@@ -123,21 +117,11 @@ class LiveConfigs:
                 found[folder] = (status.st_dev, status.st_ino)
         return found
 
-    def _settled(self) -> _Stamps:
-        """Return the files' stamps as soon as they stop changing: what is being written is not read yet."""
-        files = _stamps(self.path)
-        for _ in range(_SETTLE_ROUNDS):
-            time.sleep(_SETTLE_SECONDS)
-            before, files = files, _stamps(self.path)
-            if files == before:
-                break
-        return files
-
     def _read(self, keep: Snapshot | None) -> Snapshot:
         self._secrets = {}
 
         def read_file(name: str) -> str:
-            self._secrets[name] = _stamp(name)
+            self._secrets[name] = stamp(name)
             return read_secret(name)
 
         snapshot = read(self.path, self._environ, read_file=read_file, keep=keep)
@@ -145,26 +129,7 @@ class LiveConfigs:
 
     def _keep(self) -> None:
         if self._last_good:
-            self._last_good.keep(self.path, self.snapshot, lambda: _stamps(self.path) == self._files)
-
-
-def _stamps(path: Path) -> _Stamps:
-    try:
-        return _stamps_of(str(file) for file in files_in(path))
-    except OSError:
-        return {}
-
-
-def _stamps_of(files: Iterable[str]) -> _Stamps:
-    return {file: _stamp(file) for file in files}
-
-
-def _stamp(file: str) -> _Stamp:
-    try:
-        status = os.stat(file)  # noqa: PTH116 - a name may hold anything, even a null byte
-    except (OSError, ValueError):
-        return ()
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+            self._last_good.keep(self.path, self.snapshot, lambda: stamps(self.path) == self._files)
 
 
 def _same(before: Snapshot, after: Snapshot) -> bool:

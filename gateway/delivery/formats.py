@@ -22,6 +22,8 @@ _JPEG_SEGMENTS = 512
 _WEBP_HEAD = 30
 _VP8_START, _VP8L_START = b"\x9d\x01\x2a", 0x2F
 
+_GIF_SEARCHED, _PNG_SEARCHED, _WEBP_FILM = 1 << 18, 4096, 2
+_GIF_LOOP, _GIF_TIME = b"NETSCAPE2.0", b"\0!\xf9\x04"
 _SVG_TAG = re.compile(rb"<svg[\s>]")
 _SVG_PROLOGUE = (b"<svg", b"<?xml", b"<!doctype svg", b"<!--")
 _SVG_SEARCHED, _SVG_END_SEARCHED = 4096, 256
@@ -58,6 +60,20 @@ def read_header(picture: Bytes) -> Header:
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return _heif(head, picture)
     return _text(picture)
+
+
+def is_film(picture: Bytes, format_: str) -> bool:
+    """Whether there are several pictures in one, as far as its start says so."""
+    match format_:
+        case "gif":  # a film that repeats says so; one that does not has a second picture with a time of its own
+            start = picture.at(0, _GIF_SEARCHED)
+            return _GIF_LOOP in start or start.count(_GIF_TIME) > 1
+        case "png":
+            return b"acTL" in picture.at(0, _PNG_SEARCHED).partition(b"IDAT")[0]
+        case "webp":
+            return picture.at(12, 4) == b"VP8X" and bool(picture.at(20, 1)[0] & _WEBP_FILM)
+        case _:
+            return False
 
 
 def _cut(name: str, what: str) -> NotAPicture:

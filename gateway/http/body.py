@@ -1,10 +1,11 @@
 """Reading a request's body within its limits of bytes and time, and noticing that the client has left."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from gateway.errors import BodyTimeout, BodyTooLarge
 
@@ -14,6 +15,8 @@ BYTES_PER_SECOND = 16 * 1024.0
 _WATCH_AFTER_SECONDS = 0.25
 """A caller that leaves is noticed after this long: short requests need no watcher, long ones cannot afford none."""
 
+_AHEAD_BYTES = 256 * 1024
+
 _Result = TypeVar("_Result")
 
 # The rest of the body is not read, so what follows on the connection would not be a request.
@@ -22,6 +25,29 @@ _CLOSE = {"connection": "close"}
 
 class ClientGone(Exception):
     """The client left before its request was complete: nobody waits for an answer."""
+
+
+class Ahead:
+    """What comes of a body before its turn: listened to, so that a client is seen to leave, and kept."""
+
+    def __init__(self, receive: Receive) -> None:
+        """Listen to `receive`."""
+        self._receive = receive
+        self._kept: deque[Message] = deque()
+        self._size = 0
+
+    async def listen(self) -> Message:
+        """Return the next message, and keep it; of a large body, only as much as may wait."""
+        if self._size > _AHEAD_BYTES:
+            await asyncio.Future()  # until the wait is over
+        message = await self._receive()
+        self._kept.append(message)
+        self._size += len(message.get("body", b""))
+        return message
+
+    async def receive(self) -> Message:
+        """Return the messages from the first one on."""
+        return self._kept.popleft() if self._kept else await self._receive()
 
 
 async def read_body(

@@ -69,16 +69,6 @@ def metadata_of(headers: Mapping[str, str]) -> Mapping[str, str]:
     return decoded
 
 
-def refuse_idempotency(headers: Mapping[str, str]) -> None:
-    """Refuse a promise that is not kept yet: a caller that repeats such a request believes that it pays once."""
-    if "idempotency-key" in headers:
-        raise GatewayError(
-            "Idempotency keys have no effect in this version, a repeated request would be paid again: leave the "
-            "idempotency-key header out.",
-            param="idempotency-key",
-        )
-
-
 def seconds_allowed(headers: Mapping[str, str], default: float) -> float:
     """Return the time for the whole request: the caller's, else the default; a config's tree may allow less."""
     text = headers.get(DEADLINE_HEADER)

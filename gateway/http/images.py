@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,23 +15,29 @@ from gateway.choose import Choice, Chooser
 from gateway.compile import Route
 from gateway.errors import GatewayError
 from gateway.http import reply, told
-from gateway.http.body import ClientGone, unless_gone
+from gateway.http.body import Ahead, ClientGone, unless_gone
 from gateway.http.decode import (
     flag_of,
     headers_of,
     metadata_of,
-    refuse_idempotency,
     seconds_allowed,
     trace_id_of,
 )
+from gateway.http.idempotency import Once
 from gateway.http.incoming import Incoming
+from gateway.http.keyed import is_final, key_of
+from gateway.http.seats import SHARE_OF_DEADLINE, WAIT_SECONDS, FullHouse, Seats
 from gateway.http.spool import Closing
 from gateway.images import ImageRequest
+from gateway.target import REFRESH
 from gateway.transport import ByteBudget, Room
 from strategies import Context, Failure, Journey, Success
 
-Explain = Callable[[Choice, ImageRequest, float], bytes]
+Explain = Callable[[Choice, ImageRequest, float], Awaitable[bytes]]
 """Given the seconds for the whole request as well."""
+
+_DEADLINE_SECONDS = 180.0
+"""Of a request whose caller names none, as long as nobody knows which config is meant."""
 
 _log = logging.getLogger("gateway.http")
 
@@ -40,13 +46,24 @@ class Images:
     """The endpoint, as a bare ASGI application."""
 
     def __init__(
-        self, chooser: Callable[[], Chooser], explain: Explain, *, incoming: Incoming, budget: ByteBudget
+        self,
+        chooser: Callable[[], Chooser],
+        explain: Explain,
+        *,
+        incoming: Incoming,
+        budget: ByteBudget,
+        once: Once,
+        seats: Seats,
+        tenant: Callable[[dict[str, str]], str],
     ) -> None:
-        """Take what it needs to find the route, which may change while it serves."""
+        """Take what it needs to find the route, which may change while it serves; `tenant` tells who asks."""
         self._chooser = chooser
         self._explain = explain
         self._incoming = incoming
         self._budget = budget
+        self._once = once
+        self._seats = seats
+        self._tenant = tenant
         self._rng = random.Random()  # noqa: S311 - spreads load and waits, guards nothing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,12 +71,20 @@ class Images:
         headers = headers_of(scope)
         trace_id = f"{self._rng.getrandbits(128):032x}"
         room = self._budget.room()
-        closing: Closing = []
+        closing: Closing = [room.leave]
         try:
             trace_id = trace_id_of(headers) or trace_id
-            answer = await self._answer(_Call(scope["path"], headers, receive, room, closing), trace_id)
+            call = _Call(scope["path"], headers, receive, room, closing)
+            tenant = self._tenant(headers)  # who may not come in need not send its pictures
+            leave = self._seats.take(tenant)
+            closing.append(leave or await self._seated(tenant, call))
+            answer = await self._answer(call, trace_id)
             if answer is not None:
                 await _write(send, receive, answer, trace_id)
+        except FullHouse as caught:
+            answer = reply.error(caught)
+            answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
+            await reply.write(send, *answer)
         except GatewayError as caught:
             answer = reply.error(caught)
             told_ = {"event": "request_refused", "status": caught.status, "code": caught.code, "trace_id": trace_id}
@@ -71,15 +96,21 @@ class Images:
         finally:
             for close in closing:
                 close()
-            room.leave()
+
+    async def _seated(self, tenant: str, call: "_Call") -> Callable[[], None]:
+        """Wait for a seat, unless the client leaves."""
+        patience = min(WAIT_SECONDS, seconds_allowed(call.headers, _DEADLINE_SECONDS) * SHARE_OF_DEADLINE)
+        began, ahead = time.perf_counter(), Ahead(call.receive)
+        call.receive = ahead.receive
+        leave = await unless_gone(self._seats.wait(tenant, patience), ahead.listen)
+        call.queued = time.perf_counter() - began
+        return leave
 
     async def _answer(self, call: "_Call", trace_id: str) -> reply.Answer | None:
         headers, chooser = call.headers, self._chooser()
-        if not call.path.endswith("/generations"):
-            chooser.admit(headers)  # who may not come in need not send its pictures
         params = await self._incoming.params(call.path, headers, call.receive, call.room, call.closing)
         started = time.perf_counter()
-        refuse_idempotency(headers)
+        key = key_of(headers)
         choice = chooser.choose(headers, _model_in(params))
         if choice.model is not None:
             params["model"] = choice.model
@@ -89,34 +120,32 @@ class Images:
             metadata=metadata_of(headers),
             headers=headers,
             credential=choice.credential,
+            tenant=choice.tenant,
             room=call.room,
         )
         route = choice.route
         objected = objection(request, route, chooser.catalogue)
         if objected is not None:
             raise objected
-        seconds = seconds_allowed(headers, route.deadline)
+        seconds = seconds_allowed(headers, route.deadline) - call.queued
+        flag_of(headers, REFRESH)
         if flag_of(headers, "x-gateway-explain"):
-            return 200, [reply.JSON], self._explain(choice, request, seconds)
+            return 200, [reply.JSON], await self._explain(choice, request, seconds)
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
         context = Context(journey, asyncio.get_running_loop().time() + seconds)
+        painting = _Painting(request, route, context, trace_id, started, call.queued)
         try:
-            outcome = await unless_gone(route.tree(request, context), call.receive)
+            if key is None:
+                answer, _ = await unless_gone(painting(), call.receive)
+                return answer
+            version, until = route.spec.version, context.deadline
+            once = self._once.answer(key, request, version, painting, call.closing, until=until)
+            status, out, content = await unless_gone(once, call.receive)
         except ClientGone:
-            _log.info("the caller left; its request was cancelled: %s trace=%s", told.brief(journey, route), trace_id)
+            words = "its request was cancelled" if key is None else "its request goes on, as it has an idempotency key"
+            _log.info("the caller left; %s: %s trace=%s", words, told.brief(journey, route), trace_id)
             return None
-        out: reply.Headers
-        content: reply.Content
-        if isinstance(outcome, Success):
-            status = 200
-            out, content = reply.success(outcome.reply, request)
-            if _log.isEnabledFor(logging.DEBUG):
-                _log.debug("answered: %s trace=%s", told.brief(journey, route), trace_id)
-        else:
-            status, out, content = reply.failure(outcome, journey, told.rows(journey, route))
-            _log_failure(status, outcome, journey, route, trace_id, started)
-        out.extend(told.headers(outcome, journey, route, trace_id, time.perf_counter() - started))
-        return status, out, content
+        return status, told.traced(out, trace_id), content
 
 
 async def _write(send: Send, receive: Receive, answer: reply.Answer, trace_id: str) -> None:
@@ -131,6 +160,40 @@ async def _write(send: Send, receive: Receive, answer: reply.Answer, trace_id: s
         _log.info("the caller left in the middle of its events trace=%s", trace_id)
 
 
+@dataclass(slots=True, eq=False)
+class _Painting:
+    """One request, admitted and on its way through the tree of its route."""
+
+    request: ImageRequest
+    route: Route
+    context: Context
+    trace_id: str
+    started: float
+    queued: float
+
+    @property
+    def sent(self) -> bool:
+        """Whether anything has been sent to a provider by now."""
+        return any(attempt.sent for attempt in self.context.journey.attempts)
+
+    async def __call__(self) -> tuple[reply.Answer, bool]:
+        """Return the answer, and whether it is one to be kept for whoever repeats the request."""
+        request, route, journey, trace_id = self.request, self.route, self.context.journey, self.trace_id
+        outcome = await route.tree(request, self.context)
+        out: reply.Headers
+        content: reply.Content
+        if isinstance(outcome, Success):
+            status = 200
+            out, content = reply.success(outcome.reply, request)
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug("answered: %s trace=%s", told.brief(journey, route), trace_id)
+        else:
+            status, out, content = reply.failure(outcome, journey, told.rows(journey, route))
+            _log_failure(status, outcome, journey, route, trace_id, self.started)
+        out.extend(told.headers(outcome, journey, route, trace_id, time.perf_counter() - self.started, self.queued))
+        return (status, out, content), is_final(outcome, journey)
+
+
 @dataclass(slots=True)
 class _Call:
     """One request on its way in."""
@@ -140,6 +203,8 @@ class _Call:
     receive: Receive
     room: Room
     closing: Closing
+    queued: float = 0.0
+    """Seconds that it waited for its turn."""
 
 
 def _log_failure(status: int, failed: Failure, journey: Journey, route: Route, trace_id: str, started: float) -> None:

@@ -27,6 +27,7 @@ Answer = tuple[int, Headers, Content]
 """Status, headers, body."""
 
 _HELD_BYTES = 1 << 20
+_LARGE_BYTES = 1 << 22
 _SLICES_AT_A_TIME = 2
 
 JSON = (b"content-type", b"application/json")
@@ -68,10 +69,16 @@ _ADVICE = {
     Cause.AUTH: "Correct the credential that the gateway holds for this provider.",
     Cause.DEADLINE: "Allow more time by x-gateway-deadline or the config's deadline.",
 }
-_OWN_STATUS = {"invalid_api_key": 401, "custom_host_blocked": 400, "no_route": 400, "upstream_redirect": 502}
+_OWN_STATUS = {
+    "invalid_api_key": 401,
+    "custom_host_blocked": 400,
+    "no_route": 400,
+    "upstream_redirect": 502,
+    "overloaded": 503,
+}
 """Codes of ours that decide about the status, and whose messages say what to do."""
 
-_OWN_TYPE = {"invalid_api_key": "authentication_error"}
+_OWN_TYPE = {"invalid_api_key": "authentication_error", "overloaded": "server_error"}
 _FINAL_STATUS = frozenset({408, 502, 504})
 
 
@@ -100,6 +107,8 @@ def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> An
         pause = _shortest_pause(journey, failed)
         if pause is not None:
             headers.append((b"retry-after", str(max(1, math.ceil(pause))).encode()))
+    elif code == "overloaded":
+        headers.append((b"retry-after", b"%d" % journey.rng.randint(1, 5)))
     return status, headers, envelope(message, type_=type_, code=code, param=failed.param, **more)
 
 
@@ -147,7 +156,7 @@ async def write(send: Send, status: int, headers: Headers, content: Content) -> 
     if isinstance(content, bytes | bytearray):
         headers.append((b"content-length", b"%d" % len(content)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await _write_whole(send, content)
         return
     if isinstance(content, Sliced):
         headers.append((b"content-length", b"%d" % content.length))
@@ -162,6 +171,21 @@ async def write(send: Send, status: int, headers: Headers, content: Content) -> 
             async for event in content:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _write_whole(send: Send, content: bytes | bytearray) -> None:
+    """Send a body that is there already; of a large one, each piece in a turn of its own.
+
+    A fast reader would take all of it while the loop writes, and hold up everyone else.
+    """
+    if len(content) <= _LARGE_BYTES:
+        await send({"type": "http.response.body", "body": content})
+        return
+    view = memoryview(content)
+    for start in range(0, len(view), _HELD_BYTES):
+        await asyncio.sleep(0)
+        end = start + _HELD_BYTES
+        await send({"type": "http.response.body", "body": view[start:end], "more_body": end < len(view)})
 
 
 def _item(picture: Picture) -> Iterable[Part]:
@@ -194,6 +218,7 @@ def _shortest_pause(journey: Journey, failed: Failure) -> float | None:
         for attempt in journey.attempts
         if isinstance(attempt.outcome, Failure) and attempt.outcome.retry_after is not None
     ]
+    pauses += [why.retry_after for why in journey.passed_over.values() if why.retry_after is not None]
     return min(pauses, default=failed.retry_after)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.compile import Route
+from gateway.config.spec import TargetSpec
 from gateway.wire import Outcome
 from strategies import Failure, Journey, Success
 
@@ -12,7 +13,7 @@ _HARMLESS = bytes(byte if 0x20 <= byte < 0x7F else ord(" ") for byte in range(25
 
 
 def headers(
-    outcome: Outcome, journey: Journey, route: Route, trace_id: str, seconds: float
+    outcome: Outcome, journey: Journey, route: Route, trace_id: str, seconds: float, queued: float = 0.0
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers that say which target answered, after how much, and what it may have cost."""
     upstream = sum(attempt.ended - attempt.started for attempt in journey.attempts if attempt.ended is not None)
@@ -22,14 +23,14 @@ def headers(
         (b"x-portkey-trace-id", trace_id.encode("latin-1")),
         (b"x-portkey-last-used-option-index", last.encode()),
         (b"x-portkey-retry-attempt-count", b"%d" % journey.retries),
-        (b"x-portkey-cache-status", b"DISABLED"),
+        (b"x-portkey-cache-status", _cache_status(outcome, target)),
         (b"x-gateway-attempts", b"%d" % len(journey.attempts)),
         (b"x-gateway-maybe-billed", b"%d" % journey.maybe_billed),
         (b"x-gateway-config-version", route.spec.version.encode()),
         (
             b"server-timing",
-            b"gateway;dur=%.2f, queue;dur=0, upstream;dur=%.2f"
-            % (max(seconds - upstream, 0.0) * 1000, upstream * 1000),
+            b"gateway;dur=%.2f, queue;dur=%.4g, upstream;dur=%.2f"
+            % (max(seconds - upstream, 0.0) * 1000, queued * 1000, upstream * 1000),
         ),
     ]
     if target is not None:
@@ -44,12 +45,26 @@ def headers(
     return lines
 
 
+def traced(lines: list[tuple[bytes, bytes]], trace_id: str) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer that another request got first, with this one's trace id."""
+    name = b"x-portkey-trace-id"
+    return [*(line for line in lines if line[0] != name), (name, trace_id.encode("latin-1"))]
+
+
 def _told_of(outcome: Outcome, journey: Journey) -> str | None:
     """Return the target whose outcome is told: not always the last one that was tried."""
+    if isinstance(outcome, Success) and outcome.reply.kept_by is not None:
+        return outcome.reply.kept_by
     for attempt in reversed(journey.attempts):
-        if isinstance(outcome, Success) or _is_told(outcome, attempt.outcome):
+        if attempt.outcome is outcome or (isinstance(outcome, Failure) and _is_told(outcome, attempt.outcome)):
             return attempt.target
     return journey.attempts[-1].target if journey.attempts else None
+
+
+def _cache_status(outcome: Outcome, target: TargetSpec | None) -> bytes:
+    if isinstance(outcome, Success):
+        return outcome.reply.cache.encode()
+    return b"DISABLED" if target is None or target.cache is None else b"MISS"  # what is kept never fails
 
 
 def _is_told(told: Failure, outcome: Outcome | None) -> bool:
@@ -90,7 +105,9 @@ def brief(journey: Journey, route: Route) -> str:
     # Inline configs are the caller's own words: none may begin a line of its own.
     config = _ascii(route.spec.id or "inline").decode()
     tried = _ascii(",".join(words) or "none").decode()
-    return f"config={config} attempts={tried} maybe_billed={journey.maybe_billed}"
+    left_alone = [f"{route.targets[path].name or path}:{why.cause.value}" for path, why in journey.passed_over.items()]
+    more = f" passed_over={_ascii(','.join(left_alone)).decode()}" if left_alone else ""
+    return f"config={config} attempts={tried} maybe_billed={journey.maybe_billed}{more}"
 
 
 def _ascii(text: str) -> bytes:

@@ -7,7 +7,7 @@ import orjson
 import pybase64
 
 from gateway.catalogue import CANONICAL
-from gateway.delivery.formats import NotAPicture, read_header
+from gateway.delivery.formats import NotAPicture, is_film, read_header
 from gateway.delivery.verify import PIXELS_MAX
 from gateway.dialect.openai_body import TypedList, TypedObject
 from gateway.errors import GatewayError
@@ -35,6 +35,8 @@ def upload_of(content: Bytes, param: str) -> Upload:
     if pixels > PIXELS_MAX:
         size, most = f"{header.width}x{header.height}", PIXELS_MAX // 10**6
         raise _invalid(param, f"{size} is over the {most} megapixels that are taken; send a smaller picture")
+    if is_film(content, header.format):
+        raise _invalid(param, "it is a film of several pictures; send one picture")
     return Upload(content=content, format=header.format, width=header.width, height=header.height)
 
 

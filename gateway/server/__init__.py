@@ -2,7 +2,8 @@
 
 from gateway.server.connection import Patience
 from gateway.server.process import run
+from gateway.server.scrub import scrub_logs
 from gateway.server.serving import Drain, serve
 from gateway.server.sockets import CannotBind, bind, is_loopback
 
-__all__ = ["CannotBind", "Drain", "Patience", "bind", "is_loopback", "run", "serve"]
+__all__ = ["CannotBind", "Drain", "Patience", "bind", "is_loopback", "run", "scrub_logs", "serve"]

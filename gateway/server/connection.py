@@ -13,7 +13,7 @@ from gateway.server.protocol import Address, Http1, Paused, Server
 
 _PIPELINED_BYTES = 64 * 1024
 """How much a client may send ahead: reading on is how we notice that it leaves."""
-_SENDING = frozenset({h11.IDLE, h11.SEND_BODY, h11.ERROR})
+_SENDING = frozenset({h11.IDLE, h11.SEND_BODY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,8 @@ class Connection(asyncio.Protocol):
             return
         self._closing = True
         now = self._loop.time()
-        if self._protocol.connection.their_state in _SENDING and not self._idle:
+        theirs = self._protocol.connection.their_state
+        if theirs is h11.ERROR or (theirs in _SENDING and not self._idle):
             self._deadline = now + self._patience.linger
             self.transport.write_eof()
             self.transport.resume_reading()

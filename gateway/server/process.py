@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from starlette.types import ASGIApp
 
+from gateway.server.scrub import scrub_logs
 from gateway.server.serving import Drain, serve
 from gateway.server.sockets import CannotBind, bind
 
@@ -41,6 +42,7 @@ def run(
 
     With several workers each process makes its own app; all share one listening socket.
     """
+    scrub_logs()
     _give_memory_back()
     # Threads decode and keep pictures: between two slices of theirs the event loop has its turn at once.
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -123,26 +125,24 @@ def _supervise(children: set[int]) -> int:
 
 @contextlib.contextmanager
 def _signals(stop: asyncio.Event, drain: Drain) -> Iterator[None]:
-    """Stop at the first signal and hurry at the second; whatever hangs then, the process ends."""
+    """Stop at the first signal and hurry at the second; whatever hangs then, the process ends.
+
+    The loop is told, and not asked to listen: a watchdog that waited for it would sleep as long as it does.
+    """
     loop = asyncio.get_running_loop()
     watchdogs: list[threading.Timer] = []
 
-    def told() -> None:
-        seconds = drain.hurried if stop.is_set() else drain.seconds + drain.grace
-        if stop.is_set():
-            drain.hurry.set()
-        stop.set()
+    def told(*_: object) -> None:
+        seconds, event = (drain.hurried, drain.hurry) if watchdogs else (drain.seconds, stop)
         watchdogs.append(threading.Timer(seconds + _WATCHDOG_SECONDS, os._exit, (1,)))
         watchdogs[-1].daemon = True
         watchdogs[-1].start()
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(event.set)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            continue
-        try:
-            loop.add_signal_handler(number, told)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(told))
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, told)
     try:
         yield
     finally:

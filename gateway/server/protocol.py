@@ -17,6 +17,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from starlette.types import ASGIApp
 
 from gateway.http.refusal import refusal
+from gateway.server.framing import Ambiguous, StrictBuffer
 from gateway.server.head import body_parts, end_parts, head
 from gateway.server.stream import Stream
 
@@ -91,6 +92,7 @@ class Http1(H11Protocol):
             server=line.server,
             send=line.send,
         )
+        self.connection._receive_buffer = StrictBuffer()  # noqa: SLF001 - h11 has no other place for stricter lines
         self.line = line
 
     def resume(self) -> Coroutine[Any, Any, None]:
@@ -131,6 +133,8 @@ def _complaint(status: int, error: BaseException | None) -> tuple[str, str]:
         return "headers_too_large", "Request line and headers are far too large: send fewer or shorter ones."
     if "Host: header" in text:
         return "bad_host", "Send exactly one Host header."
-    if "Content-Length" in text or "Transfer-Encoding" in text:
+    if isinstance(error, Ambiguous):
+        return "bad_framing", f"The request could be read in more than one way: {text}."
+    if "Content-Length" in text or "Transfer-Encoding" in text or "chunk" in text:
         return "bad_framing", f"The body's length is not clear: {text}."
     return "bad_request", f"This is not HTTP/1.1: {text[:200]}."

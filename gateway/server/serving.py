@@ -21,7 +21,7 @@ from gateway.server.sockets import BACKLOG, bind
 _log = logging.getLogger("gateway.server")
 
 _LOOK_SECONDS = 0.05
-_LAST_WORDS_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 1.5
 """What a cancelled application gets for saying so, and a client for taking the end of its answer."""
 
 

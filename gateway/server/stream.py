@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("gateway.server")
 
+_CLOSE = (b"connection", b"close")
+
 
 class Stream(HTTPStream):
     """One request and its answer."""
@@ -124,8 +126,10 @@ class Stream(HTTPStream):
             if (
                 protocol.context.terminated.is_set()
                 or protocol.keep_alive_requests >= self.config.keep_alive_max_requests
-            ):
-                headers.append((b"connection", b"close"))
+                # An answer that is whole before the body has come: what follows would not be a request.
+                or (not more and connection.their_state is h11.SEND_BODY)
+            ) and _CLOSE not in headers:
+                headers.append(_CLOSE)
             parts.append(head(connection, status, headers))
             self._has_head = True
         if body and not suppress_body(self.scope["method"], status):

@@ -64,6 +64,7 @@ class _Run:
         self._attempts_before = self._attempts()
         self._begun = False
         self._hopeless = False
+        self._running = 0
 
     async def work(self) -> None:
         journey = self._context.journey
@@ -72,7 +73,12 @@ class _Run:
             part = self._waiting.pop(0)
             # A share that failed for good says nothing about the next one.
             journey.exhausted.pop(self._node.inner, None)
+            self._running += 1
             outcome = await self._node.inner(replace(self._request, part=part), self._context)
+            self._running -= 1
+            if isinstance(outcome, Failure) and outcome.skipped and self._running:
+                self._waiting.insert(0, part)  # the others of this request are in its way: they take it along
+                return
             self._outcomes[part.first] = outcome
             if isinstance(outcome, Failure) and (outcome.terminal or outcome.skipped or outcome.cause in _FOR_ALL):
                 self._hopeless = True

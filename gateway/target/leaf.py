@@ -118,6 +118,10 @@ class ImageTarget:
         if spec.passthrough and request.credential is not None:
             identity = identity_of(spec.provider, self.base_url, {"api_key": request.credential})
         model = self.model or request.model or ""
+        if self.adapter.local:  # the sandbox plays as many providers as there are ways to behave
+            shaping = spec.shaping
+            plays = {**shaping.default_params, **request.params, **shaping.override_params}.get("sandbox")
+            model += repr(plays)
         return self.outside.pools.health(identity, model, spec.breaker, spec.max_in_flight)
 
     def price(self, request: ImageRequest) -> float:

@@ -29,6 +29,7 @@ _FORBIDDEN = tuple(
         "224.0.0.0/4",
         "240.0.0.0/4",
         "::/96",
+        "::ffff:0:0:0/96",
         "64:ff9b::/96",
         "64:ff9b:1::/48",
         "100::/64",
@@ -102,11 +103,30 @@ def guarded_socket(*, private: bool, loopback: bool) -> Callable[[AddrInfoType],
 
 
 class Resolver(ThreadedResolver):
-    """The system's own way to look names up, bounded in time: its own bounds add up to half a minute."""
+    """The system's own way to look names up, bounded in time: its own bounds add up to half a minute.
+
+    Where private addresses are closed, one of them closes its name: a name that has others as well is not somebody's
+    whom a caller may name, but a way in that waits for its turn.
+    """
+
+    def __init__(self, *, private: bool = True, loopback: bool = True) -> None:
+        """Remember which addresses a name may have."""
+        super().__init__()
+        self._private = private
+        self._loopback = loopback
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Return the addresses of a host; raises `TimeoutError` where nobody says them soon."""
         async with asyncio.timeout(_LOOKUP_SECONDS):
-            return await super().resolve(host, port, family)
+            found = await super().resolve(host, port, family)
+        if not self._private:
+            closed = [each["host"] for each in found if self._is_closed(each["host"])]
+            if closed:
+                never = all(forbidden(address, private=True, loopback=True) for address in closed)
+                raise BlockedAddress(_NEVER if never else _PRIVATE)
+        return found
+
+    def _is_closed(self, address: str) -> bool:
+        return forbidden(address, private=False, loopback=self._loopback)

@@ -49,8 +49,20 @@ async def events_in(payload: StreamReader, *, largest: int, room: Room | None = 
             # Nobody knows how much will come: the most there may be, until the rest is known.
             await room.take(largest)
             taken = largest
-    if _STARTS_DATA.search(waiting):  # an end without its empty line
+    if _is_whole(bytes(waiting)):  # an end without its empty line
         yield bytes(waiting) + b"\n\n"
+
+
+def _is_whole(event: bytes) -> bool:
+    """Whether an event that nothing ends has all it was to say: a connection may have broken off in its middle."""
+    data = data_of(event)
+    if data is None or data == _DONE:
+        return data is not None
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def data_of(event: bytes) -> bytes | None:

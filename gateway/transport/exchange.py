@@ -55,6 +55,7 @@ class Transport:
         self._trust_loopback = trust_loopback
         self._connectors: dict[bool, aiohttp.TCPConnector] = {}
         self._turns = asyncio.Semaphore(_GROWING_AT_A_TIME)
+        self._one = asyncio.Semaphore(1)
 
     async def open(self) -> None:
         """Open the way to hosts that an operator chose, and the guarded one to those that a caller chose."""
@@ -239,7 +240,13 @@ class Transport:
         finally:
             if counted is not None:
                 counted.give(self._max_response_bytes - size)
-        return b"".join(chunks) if growing is None else growing
+        return b"".join(chunks) if growing is None else await self._in_turn(growing)
+
+    async def _in_turn(self, whole: bytearray) -> bytearray:
+        """Return a large answer, which is then read in one go: everything else has its turn before the next one is."""
+        async with self._one:
+            await asyncio.sleep(0)
+        return whole
 
     def _too_large(self) -> Failure:
         return _incomplete(
@@ -257,7 +264,7 @@ def _connector(*, private: bool, loopback: bool) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(
         limit=0,
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
-        resolver=Resolver(),
+        resolver=Resolver(private=private, loopback=loopback),
         ttl_dns_cache=_DNS_SECONDS,
         socket_factory=guarded_socket(private=private, loopback=loopback),
     )

@@ -33,6 +33,17 @@ def balanced(*weights):
     return {"strategy": {"mode": "loadbalance"}, "targets": [{**PAINT, "weight": weight} for weight in weights]}
 
 
+HEDGE = {"after_ms": 20_000, "accept_double_billing": True}
+
+
+def hedged(hedge, mode="fallback", **more):
+    return {"strategy": {"mode": mode}, "targets": [{**PAINT, "hedge": hedge, **more}, PAINT]}
+
+
+def sticky(written, mode="loadbalance"):
+    return {"strategy": {"mode": mode, "sticky": written}, "targets": [PAINT, PAINT]}
+
+
 QUERY = "$.strategy.conditions[0].query"
 
 SHAPE = [
@@ -79,7 +90,24 @@ SHAPE = [
     ("a link of more than a week", {**PAINT, "delivery": {"urlTtl": 604_801}}, "$.delivery.urlTtl", "1 to 604800"),
     ("a word for whether to persist", {**PAINT, "delivery": {"persist": "yes"}}, "$.delivery.persist", "true or false"),
     ("a number for whether to fan out", {**PAINT, "fan_out": 3}, "$.fan_out", "true or false"),
-    ("a planned algorithm", {"strategy": {"mode": "loadbalance", "algorithm": "cheapest"}, "targets": [PAINT]}, "$.strategy.algorithm", "not available in this version yet"),
+    ("an unknown algorithm", {"strategy": {"mode": "loadbalance", "algorithm": "least_latencey"}, "targets": [PAINT]}, "$.strategy.algorithm", "did you mean `least_latency`?"),
+    ("no failure at all opens a breaker", {**PAINT, "cb_config": {"failure_threshold": 0}}, "$.cb_config.failure_threshold", "1 to 1000000"),
+    ("true is no number of failures", {**PAINT, "cbConfig": {"failureThreshold": True}}, "$.cbConfig.failureThreshold", "not true"),
+    ("more than a hundred per cent", {**PAINT, "cb_config": {"failure_threshold_percentage": 101}}, "$.cb_config.failure_threshold_percentage", "not 101"),
+    ("an outcome is needed for a percentage", {**PAINT, "cb_config": {"minimum_requests": 0}}, "$.cb_config.minimum_requests", "1 to 1000000"),
+    ("a cool-down of no time", {**PAINT, "cb_config": {"cooldown_interval": 0}}, "$.cb_config.cooldown_interval", "milliseconds from 1 to 3600000"),
+    ("a success is no failure", {**PAINT, "cb_config": {"failure_status_codes": [200]}}, "$.cb_config.failure_status_codes[0]", "400 to 599"),
+    ("an unknown key of a breaker", {**PAINT, "cb_config": {"threshold": 5}}, "$.cb_config.threshold", "`failure_threshold`"),
+    ("room for no request", {**PAINT, "max_in_flight": 0}, "$.max_in_flight", "1 to 100000"),
+    ("a number of requests in quotes", {**PAINT, "max_in_flight": "8"}, "$.max_in_flight", "leave out the quotes"),
+    ("a hedge at once", hedged({**HEDGE, "after_ms": 0}), "$.targets[0].hedge.after_ms", "milliseconds from 1 to 600000"),
+    ("a hedge of seconds", hedged({**HEDGE, "after_ms": 1.5}), "$.targets[0].hedge.after_ms", "whole milliseconds"),
+    ("a word for whether to hedge", hedged(True), "$.targets[0].hedge", "must be an object"),
+    ("an unknown key of a hedge", hedged({**HEDGE, "max": 2}), "$.targets[0].hedge.max", "`after_ms`, `after_p95` and `accept_double_billing`"),
+    ("sticky without fields", sticky({}), "$.strategy.sticky", "needs `hash_fields`"),
+    ("sticky by nothing", sticky({"hash_fields": []}), "$.strategy.sticky.hash_fields", "empty"),
+    ("sticky for no time", sticky({"hash_fields": ["metadata._user"], "ttl": 0}), "$.strategy.sticky.ttl", "1 to 31536000"),
+    ("sticky outside of its strategy", {**PAINT, "sticky": {"hash_fields": ["metadata._user"]}}, "$.sticky", "inside `strategy`"),
     ("a condition without then", {"strategy": {"mode": "conditional", "conditions": [{"query": {}}]}, "targets": [PAINT]}, "$.strategy.conditions[0]", "needs `then`"),
 ]  # fmt: skip
 """What the schema can see; a standard validator refuses these, too."""
@@ -132,14 +160,27 @@ MEANING = [
     ("a fault beside $or", asking({"$or": [{"params.n": 1}], "params.n": {"$gt": "x"}}), f"{QUERY}.params.n.$gt", _ORDINARY, "a number"),
     ("an empty $and", asking({"$and": []}), f"{QUERY}.$and", _ORDINARY, "at least one"),
     ("null in a query", asking({"params.seed": None}), f"{QUERY}.params.seed", _ORDINARY, "$exists"),
+    ("a hedge that nobody agreed to pay for", hedged({"after_ms": 1}), "$.targets[0].hedge", _ORDINARY, "may be paid twice: say so by `accept_double_billing: true`"),
+    ("a hedge that is not agreed to", hedged({"after_ms": 1, "accept_double_billing": False}), "$.targets[0].hedge", _ORDINARY, "or remove `hedge`"),
+    ("a hedge without a time", hedged({"accept_double_billing": True}), "$.targets[0].hedge", _ORDINARY, "either `after_ms` or `after_p95: true`"),
+    ("a hedge with two times", hedged({**HEDGE, "after_p95": True}), "$.targets[0].hedge", _ORDINARY, "and not both"),
+    ("a hedge on the last target", {"strategy": {"mode": "fallback"}, "targets": [PAINT, {**PAINT, "hedge": HEDGE}]}, "$.targets[1].hedge", _ORDINARY, "there is none; remove it"),
+    ("a hedge in a load balance", hedged(HEDGE, "loadbalance"), "$.targets[0].hedge", _ORDINARY, "in a fallback"),
+    ("a hedge at the root", {**PAINT, "hedge": HEDGE}, "$.hedge", _ORDINARY, "in a fallback"),
+    ("a hedge of the only target", {"targets": [{**PAINT, "hedge": HEDGE}]}, "$.targets[0].hedge", _ORDINARY, "in a fallback"),
+    ("a hedge on a node with targets", {**hedged(HEDGE), "targets": [{"targets": [PAINT], "hedge": HEDGE}, PAINT]}, "$.targets[0].hedge", _ORDINARY, "move it into a target"),
+    ("a hedge that must never pay twice", hedged(HEDGE, billing="strict"), "$.targets[0].hedge", _ORDINARY, "`billing: strict` never pays twice"),
+    ("a hedge where nothing may be paid twice", {**hedged(HEDGE), "billing": "strict"}, "$.targets[0].hedge", _ORDINARY, "remove one of both"),
+    ("sticky by an unknown area", sticky({"hash_fields": ["metadata._user", "meta.team"]}), "$.strategy.sticky.hash_fields[1]", _ORDINARY, "`metadata.…`, `params.…`, `headers.…`"),
+    ("sticky in a fallback", sticky({"hash_fields": ["metadata._user"]}, "fallback"), "$.strategy.sticky", _ORDINARY, "`mode: loadbalance` only"),
     ("a bare list in a query", asking({"params.n": [1]}), f"{QUERY}.params.n", _ORDINARY, "$in"),
 ]  # fmt: skip
 """What only the reading of the whole can see."""
 
 NOT_YET = [
-    ({"hedge": {"after_ms": 1}}, "$.hedge"),
     ({"max_cost_usd": 1}, "$.max_cost_usd"),
-    ({"cb_config": {}}, "$.cb_config"),
+    ({"is_open": True}, "$.is_open"),
+    ({"cb_config": {"isOpen": False}}, "$.cb_config.isOpen"),
     ({"tests": []}, "$.tests"),
     ({"usage_limits": {}}, "$.usage_limits"),
     ({"rate_limits": []}, "$.rate_limits"),

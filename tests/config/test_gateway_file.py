@@ -12,7 +12,7 @@ from gateway.config.gateway_file import GatewayFile, read_gateway_file
 from gateway.config.load import load
 from gateway.config.trusted_hosts import fault_of_pattern, host_matcher
 from gateway.errors import InvalidConfig
-from gateway.secret import Secret
+from gateway.secret import Fingerprint, Secret
 
 KEY = "k" * 24
 
@@ -55,7 +55,7 @@ def test_a_complete_file_is_read():
     }
     assert gateway.virtual_keys["openai-prod"].credentials == {"api_key": Secret("sk-openai-prod")}
     first, second = gateway.api_keys
-    assert (first.name, first.key, first.default_config) == ("team-a", Secret(KEY), "small")
+    assert (first.name, first.key, first.default_config) == ("team-a", Fingerprint(KEY), "small")
     assert (first.allow_providers, first.allow_models) == (("openai",), ("gpt-image-*",))
     assert (second.default_config, second.allow_providers, second.allow_models) == (None, None, None)
 

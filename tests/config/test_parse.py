@@ -46,13 +46,6 @@ def test_what_has_no_effect_yet_is_refused_and_says_what_to_do(keys, path):
     assert "remove `" in found.message
 
 
-@pytest.mark.parametrize("key", ["sticky", "cb_config"])
-def test_what_has_no_effect_yet_in_a_strategy_is_refused(key):
-    (found,) = problems({"strategy": {"mode": "loadbalance", key: {}}, "targets": [PAINT]})
-    assert found.path == f"$.strategy.{key}"
-    assert "has no effect" in found.message
-
-
 def test_all_problems_are_told_at_once_with_their_lines():
     data = {"retires": 1, "targets": [{"provider": "opnai"}, {"weight": -1, **PAINT}]}
     places = {"$": (1, 1), "$.retires": (2, 1), "$.targets": (3, 1), "$.targets[1]": (5, 5)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import watch
+from gateway.config import stamps, watch
 from gateway.config.spec import leaves
 from gateway.config.watch import LiveConfigs
 
@@ -22,7 +22,7 @@ KEY = "k" * 24
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch):
-    monkeypatch.setattr(watch, "_SETTLE_SECONDS", 0.005)
+    monkeypatch.setattr(stamps, "_SETTLE_SECONDS", 0.005)
 
 
 def described(word):

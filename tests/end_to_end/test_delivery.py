@@ -22,7 +22,7 @@ from tests.end_to_end.studio import Studio, form, noise, opened
 from tests.running import serving
 
 MIB = 1 << 20
-SECRET = "test-url-secret-not-real"  # noqa: S105 - as it says
+SECRET = "test-url-secret-not-real-of-32-bytes"  # noqa: S105 - as it says
 SANDBOX = {"provider": "sandbox"}
 BUDGET = 64 * MIB
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><script>alert(1)</script></svg>'

@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from gateway import compile as compiling
 from gateway.compile import compile_config, renames_model
+from gateway.images import ImageRequest
+from gateway.providers import PROVIDERS
+from gateway.target import FanOut, ImageTarget, Outside, Pools
 from strategies import (
     Attempt,
     Cause,
@@ -14,13 +18,15 @@ from strategies import (
     Deadline,
     Failure,
     Fallback,
+    Gate,
+    Hedge,
     Journey,
     LoadBalance,
     Retry,
     Success,
     Timeout,
 )
-from tests.gateway.scripted import asking, spec_of
+from tests.gateway.scripted import After, ScriptedTransport, answer, asking, refused, run, spec_of
 
 SANDBOX = {"provider": "sandbox"}
 CUT = Failure(cause=Cause.INCOMPLETE, message="cut off")
@@ -225,3 +231,246 @@ async def test_attempts_are_bounded():
     )
     outcome, journey = await outcome_of(route)
     assert (outcome.terminal, len(journey.attempts)) == (True, 2)
+
+
+# --- as it is compiled with real leaves, which are known from one request to the next ---
+
+
+def server(name, model="gpt-image-2", **more):
+    target = {"provider": "openai", "api_key": "not-real", "override_params": {"model": model}, **more}
+    return {**target, "custom_host": f"https://{name}.example/v1"}
+
+
+class Served:
+    """A config with real targets, whose provider answers by script."""
+
+    def __init__(self, data, *script, pools=None):
+        self.transport = ScriptedTransport(list(script))
+        self.pools = pools or Pools()
+        outside = Outside(transport=self.transport, pools=self.pools)
+        self.leaves = {}
+
+        def leaf(spec, checks):
+            self.leaves[spec.path] = ImageTarget(spec, PROVIDERS[spec.provider], outside, checks)
+            return self.leaves[spec.path]
+
+        self.route = compile_config(spec_of(data), leaf)
+
+    async def ask(self, *script, request=None, **more):
+        """Send one request, with more script if it needs it; return the names of the servers that were asked."""
+        self.transport.script.extend(script)
+        sent = len(self.transport.sent)
+        self.outcome, self.journey = await run(self.route, request, **more)
+        return [each.url.partition("//")[2].partition(".")[0] for each in self.transport.sent[sent:]]
+
+
+def row(mode, *targets, **strategy):
+    return {"strategy": {"mode": mode, **strategy}, "targets": list(targets)}
+
+
+PATHS = ("/v1/images/generations", "/v1/images/edits", "/v1/images/variations")
+HEDGE = {"after_ms": 50, "accept_double_billing": True}
+DOWN = refused(503)
+OK = answer()
+
+
+def test_one_target_is_nested_fan_out_retry_gate_attempt_timeout_leaf():
+    served = Served({**server("a"), "retry": {"attempts": 2}, "request_timeout": 1000})
+    tree, leaf = served.route.tree, served.leaves["config"]
+    assert [type(node) for node in (tree, tree.inner, tree.inner.inner, tree.inner.inner.inner)] == [
+        FanOut,
+        Retry,
+        Gate,
+        Attempt,
+    ]
+    request = asking(model="gpt-image-2")
+    assert tree.inner.budget_of(request) is tree.inner.inner.health_of(request).budget
+    assert tree.inner.inner.health_of(request) is leaf.health(request)
+
+
+def hedges_in(node):
+    if isinstance(node, Hedge):
+        return 1 + hedges_in(node.first) + hedges_in(node.second)
+    return sum(map(hedges_in, getattr(node, "children", ())))
+
+
+def test_nothing_is_hedged_unless_it_is_asked_for():
+    """R20."""
+    assert hedges_in(Served(row("fallback", server("a"), server("b"), server("c"))).route.tree) == 0
+    assert hedges_in(Served(row("fallback", server("a", hedge=HEDGE), server("b"))).route.tree) == 1
+
+
+async def test_a_hedged_target_is_joined_by_the_next():
+    served = Served(row("fallback", server("a", hedge=HEDGE), server("b"), server("c")))
+    assert await served.ask(After(0.3, OK), After(0.05, OK)) == ["a", "b"]
+    assert isinstance(served.outcome, Success)
+    assert [attempt.target for attempt in served.journey.attempts] == ["config.targets[0]", "config.targets[1]"]
+
+
+def test_edits_are_not_hedged():
+    served = Served(row("fallback", server("a", hedge=HEDGE), server("b")))
+    (hedge,) = served.route.tree.children
+    after = {path: hedge.after(ImageRequest(params={}, path=path)) for path in PATHS}
+    assert after == dict(zip(PATHS, (0.05, None, None), strict=True))
+
+
+async def test_after_p95_nothing_is_hedged_before_twenty_answers_are_known():
+    served = Served(row("fallback", server("a", hedge={"after_p95": True, "accept_double_billing": True}), server("b")))
+    assert await served.ask(After(0.3, OK)) == ["a"]
+    health = served.leaves["config.targets[0]"].health(asking())
+    for _ in range(30):
+        health.measure(0.05, asyncio.get_running_loop().time())
+    assert await served.ask(After(0.3, OK), OK) == ["a", "b"]
+
+
+async def test_attempts_are_kept_for_all_that_stand_behind_a_hedge():
+    targets = [server(name, retry={"attempts": 2}) for name in "abcd"]
+    targets[1]["hedge"] = HEDGE
+    served = Served({**row("fallback", *targets), "max_attempts": 4})
+    assert await served.ask(DOWN, DOWN, DOWN, DOWN) == ["a", "b", "c", "d"]
+
+
+async def test_a_breaker_that_opened_diverts_every_config_that_leads_there():
+    pools = Pools()
+    served = Served(row("fallback", server("a"), server("b")), pools=pools)
+    for _ in range(5):
+        assert await served.ask(DOWN, OK) == ["a", "b"]
+    assert await served.ask(OK) == ["b"]
+    other = Served({**row("fallback", server("a"), server("c")), "description": "another config"}, pools=pools)
+    assert await other.ask(OK) == ["c"]
+    mine = Served(row("fallback", {**server("a"), "api_key": "another-not-real"}, server("c")), pools=pools)
+    assert await mine.ask(OK) == ["a"], "R19: with another credential nothing is known"
+
+
+async def test_a_limit_on_a_target_diverts():
+    served = Served(row("fallback", server("a", max_in_flight=1), server("b")))
+    slow = asyncio.create_task(served.ask(After(0.2, OK), OK))
+    await asyncio.sleep(0.05)
+    assert (await run(served.route))[1].attempts[0].target == "config.targets[1]"
+    await slow
+
+
+SEVERAL = {"model": "dall-e-3", "fan_out": True}
+
+
+async def test_shares_of_one_request_take_turns_where_a_target_takes_few():
+    served = Served(row("fallback", server("a", max_in_flight=2, **SEVERAL), server("b")))
+    assert await served.ask(*[After(0.02, OK)] * 4, n=4) == ["a"] * 4
+    assert len(served.outcome.reply.pictures) == 4
+    assert served.transport.most_at_once == 2
+
+
+async def test_shares_of_one_request_follow_the_one_that_finds_out_whether_a_target_is_well():
+    served = Served(row("fallback", server("a", cb_config={"cooldown_interval": 1}, **SEVERAL), server("b")))
+    breaker = served.leaves["config.targets[0]"].health(asking(model="dall-e-3")).breaker
+    breaker._open(0.0, random)
+    assert await served.ask(*[After(0.02, OK)] * 4, n=4) == ["a"] * 4
+    assert len(served.outcome.reply.pictures) == 4
+
+
+async def test_shares_go_elsewhere_together_where_others_are_in_the_way():
+    served = Served(row("fallback", server("a", max_in_flight=1, **SEVERAL), server("b")))
+    health = served.leaves["config.targets[0]"].health(asking(model="dall-e-3"))
+    await health.slots.acquire()
+    assert set(await served.ask(*[OK] * 4, n=2)) == {"b"}
+
+
+async def test_least_latency_prefers_the_quick_one():
+    served = Served(row("loadbalance", server("a"), server("b"), algorithm="least_latency"))
+    now = asyncio.get_running_loop().time()
+    for path, seconds in (("config.targets[0]", 9.0), ("config.targets[1]", 1.0)):
+        served.leaves[path].health(asking()).measure(seconds, now)
+    assert {(await served.ask(OK, seed=seed))[0] for seed in range(20)} == {"b"}
+
+
+async def test_least_inflight_prefers_the_idle_one_by_weight():
+    targets = [server("a", weight=4), server("b", weight=1)]
+    served = Served(row("loadbalance", *targets, algorithm="least_inflight"))
+    healths = [served.leaves[f"config.targets[{index}]"].health(asking()) for index in (0, 1)]
+    healths[0].in_flight, healths[1].in_flight = 3, 1
+    assert {(await served.ask(OK, seed=seed))[0] for seed in range(20)} == {"a"}
+    healths[0].in_flight = 5
+    assert {(await served.ask(OK, seed=seed))[0] for seed in range(20)} == {"b"}
+
+
+async def test_cheapest_goes_by_the_catalogue_and_leaves_the_unknown_for_last():
+    dear, cheap = server("dear", model="gpt-image-2"), server("cheap", model="gpt-image-1-mini")
+    unknown = server("unknown", model="a-model-nobody-knows")
+    served = Served(row("loadbalance", unknown, dear, cheap, algorithm="cheapest"))
+    prices = {path: leaf.price(asking(quality="high")) for path, leaf in served.leaves.items()}
+    assert prices["config.targets[2]"] < prices["config.targets[1]"] < prices["config.targets[0]"] == math.inf
+    assert {(await served.ask(OK, seed=seed))[0] for seed in range(20)} == {"cheap"}
+    for _ in range(5):
+        served.leaves["config.targets[2]"].health(asking()).breaker._open(asyncio.get_running_loop().time(), random)
+    assert await served.ask(OK) == ["dear"], "what is sick is no bargain"
+
+
+# --- sticky ---
+
+POOL = [server("a", weight=5), server("b", weight=1), server("c", weight=4)]
+STICKY = {"hash_fields": ["metadata._user"], "ttl": 3600}
+
+
+def of_user(name):
+    return ImageRequest(params={"prompt": "an otter"}, metadata={"_user": name} if name else {})
+
+
+async def places(served, users, seed=0):
+    return [(await served.ask(OK, request=of_user(user), seed=seed))[0] for user in users]
+
+
+@pytest.fixture
+def wall_clock(monkeypatch):
+    """Hold the time of day still, at a number that a test may change."""
+    held = [1_763_600_000.0]
+    monkeypatch.setattr(compiling.time, "time", lambda: held[0])
+    return held
+
+
+async def test_the_same_user_meets_the_same_target_whatever_chance_says(wall_clock):
+    served = Served(row("loadbalance", *POOL, sticky=STICKY))
+    found = {(await places(served, ["ann"], seed=seed))[0] for seed in range(1000)}
+    assert len(found) == 1
+
+
+async def test_and_the_same_one_in_every_process_and_config_that_says_so(wall_clock):
+    users = [f"user {number}" for number in range(200)]
+    one = Served(row("loadbalance", *POOL, sticky=STICKY))
+    other = Served({**row("loadbalance", *POOL, sticky=STICKY), "description": "another config"})
+    assert await places(one, users) == await places(other, users, seed=7)
+
+
+async def test_over_many_users_the_weights_hold(wall_clock):
+    found = await places(Served(row("loadbalance", *POOL, sticky=STICKY)), [f"user {number}" for number in range(1000)])
+    assert [found.count(name) / 1000 for name in "abc"] == [pytest.approx(share, abs=0.05) for share in (0.5, 0.1, 0.4)]
+
+
+async def test_the_choice_is_made_anew_when_its_time_is_up_and_not_for_all_at_once(wall_clock):
+    served = Served(row("loadbalance", *POOL, sticky=STICKY))
+    users = [f"user {number}" for number in range(200)]
+    before = await places(served, users)
+    wall_clock[0] += 36
+    soon = await places(served, users)
+    assert sum(one != other for one, other in zip(before, soon, strict=True)) <= 10
+    wall_clock[0] += 3600
+    later = await places(served, users)
+    assert 60 <= sum(one != other for one, other in zip(before, later, strict=True)) <= 180
+
+
+async def test_who_does_not_say_who_it_is_is_not_pinned(wall_clock):
+    served = Served(row("loadbalance", *POOL, sticky=STICKY))
+    assert {(await places(served, [None], seed=seed))[0] for seed in range(30)} == {"a", "b", "c"}
+
+
+async def test_a_sick_target_is_replaced_for_its_users_and_taken_back(wall_clock):
+    served = Served(row("loadbalance", *POOL, sticky=STICKY))
+    users = [f"user {number}" for number in range(60)]
+    before = await places(served, users)
+    health = served.leaves["config.targets[0]"].health(of_user("ann"))
+    health.throttled = asyncio.get_running_loop().time() + 60
+    meanwhile = await places(served, users)
+    assert [place for place in meanwhile if place == "a"] == []
+    kept = [(one, other) for one, other in zip(before, meanwhile, strict=True) if one != "a"]
+    assert all(one == other for one, other in kept)
+    health.throttled = 0.0
+    assert await places(served, users) == before

@@ -145,6 +145,8 @@ def test_what_is_secret_is_not_shown():
         ("byte_budget", 1024, "a number of at least 1048576, got 1024"),
         ("picture_store_bytes", 0, "a number of at least 1048576, got 0"),
         ("picture_keep_seconds", 59, "a number from 60 to 31536000, got 59"),
+        ("cache_bytes", -1, "a number of at least 0, got -1"),
+        ("idempotency_bytes", 0, "a number of at least 1048576, got 0"),
         ("max_upload_bytes", (1 << 30) + 1, "a number from 1024 to 1073741824, got 1073741825"),
     ],
 )

@@ -61,6 +61,20 @@ async def test_a_config_of_one_target_is_called_config():
     assert said["x-portkey-last-used-option-index"] == "config"
 
 
+async def test_what_was_kept_is_told_of_the_target_that_it_was_kept_for():
+    path = journey(("config.targets[0]", 0.0, 1.0, LIMITED))
+    said = await headers(pictures(cache="HIT", kept_by="config.targets[1].targets[0]", cost_usd=0.0), path)
+    assert said["x-portkey-last-used-option-index"] == "config.targets[1].targets[0]"
+    assert (said["x-portkey-cache-status"], said["x-gateway-attempts"]) == ("HIT", "1")
+    assert said["x-gateway-cost-usd"] == "0.000000"
+
+
+@pytest.mark.parametrize(("cache", "status"), [({}, "DISABLED"), ({"cache": {}}, "MISS")])
+async def test_a_failure_was_not_in_the_cache(cache, status):
+    said = await headers(LIMITED, journey(("config", 0.0, 1.0, LIMITED)), config={"provider": "sandbox", **cache})
+    assert said["x-portkey-cache-status"] == status
+
+
 async def test_a_failure_has_no_model_and_no_cost():
     path = journey(("config.targets[0]", 0.0, 1.0, LIMITED), retries=-1, maybe_billed=1)
     said = await headers(LIMITED, path)

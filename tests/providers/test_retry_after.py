@@ -36,6 +36,7 @@ NOW = 1_784_548_800.0  # Mon, 20 Jul 2026 12:00:00 GMT
         pytest.param({"retry-after": "nan"}, None, id="not a number"),
         pytest.param({"retry-after": "inf"}, 86_400.0, id="for ever is a day"),
         pytest.param({"retry-after": "1e9"}, 86_400.0, id="years are a day"),
+        pytest.param({"retry-after": "1_0"}, None, id="a number to Python alone"),
         pytest.param({"retry-after": "in a minute"}, None, id="words"),
         pytest.param({"retry-after": ""}, None, id="empty"),
         pytest.param({"retry-after": "Mon, 20 Jul 99999999 12:00:00 GMT"}, None, id="a year beyond all calendars"),

@@ -1,6 +1,6 @@
 import pytest
 
-from strategies import Cause, Deadline, Fallback, FallbackRule, RetryRule, Success
+from strategies import Cause, Deadline, Fallback, FallbackRule, Health, RetryRule, Success
 from strategies.fallback import more_telling
 from tests.strategies.scripted import (
     CUT,
@@ -207,3 +207,12 @@ async def test_only_a_sibling_whose_rule_would_move_on_is_a_way_out():
 
 def test_the_first_failure_is_the_most_telling_until_there_is_another():
     assert more_telling(None, UNSUPPORTED) is UNSUPPORTED
+
+
+async def test_attempts_are_kept_for_the_targets_that_have_not_had_their_turn():
+    """Case 32: 503 always, three targets that are retried twice, four attempts at most."""
+    leaves = [leaf(name, error(503), error(503)) for name in "abc"]
+    tree = Fallback([target(node, RetryRule(attempts=2), health=Health()) for node in leaves])
+    answer = await ask(tree, max_attempts=4)
+    assert answer.tried == ["a", "a", "b", "c"]
+    assert answer.failure.terminal

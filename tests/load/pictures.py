@@ -1,0 +1,46 @@
+"""A provider of large pictures, in base64 or behind links, sent as fast as they are taken."""
+
+import asyncio
+import contextlib
+
+from tests.own_thread import OwnThread
+
+
+class Pictures(OwnThread):
+    """Answers below `/base64` with a picture, below `/link` with a link to one."""
+
+    def __init__(self, answer, picture):
+        self._answer, self._picture = answer, picture
+
+    @property
+    def base(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    async def _serve(self, ready, stop):
+        server = await asyncio.start_server(self._line, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await stop.wait()
+        server.close()
+        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _line(self, reader, writer):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                length = head.partition("content-length: ")[2].partition("\r")[0]
+                await reader.readexactly(int(length or 0))
+                path = head.split(" ")[1]
+                kind, body = "application/json", self._answer
+                if path == "/picture":
+                    kind, body = "image/png", self._picture
+                elif path.startswith("/link"):
+                    body = b'{"created":1,"data":[{"url":"%s/picture"}]}' % self.base.encode()
+                writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+                for at in range(0, len(body), 1 << 18):
+                    writer.write(body[at : at + (1 << 18)])
+                    await writer.drain()
+        writer.close()
