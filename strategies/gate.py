@@ -8,7 +8,6 @@ from typing import Generic
 
 from strategies.health import Health
 from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra, Success
-from strategies.retry_budget import RetryBudget
 
 _LEASE_MARGIN = 5.0
 
@@ -24,16 +23,19 @@ class Gate(Generic[Req_contra, Rep_co]):
     async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Make the attempt, unless the target is better left alone and something else can be tried."""
         health = self.health_of(request)
-        passed_over = self._barred(health, context)
-        if passed_over is not None or health.slots is None:
-            return passed_over or await self._admitted(request, context, health)
-        if not await _enters(health.slots, context):
+        slots = health.slots
+        if slots is None:
+            return self._barred(health, context) or await self._admitted(request, context, health)
+        barred = self._barred(health, context)
+        if barred is not None:
+            return barred
+        if not await _enters(slots, context):
             return self._passed_over(_busy(self.target), context)
         try:
             # While this one waited, another may have been told to leave the target alone.
             return self._barred(health, context) or await self._admitted(request, context, health)
         finally:
-            health.slots.release()
+            slots.release()
 
     def _barred(self, health: Health, context: Context) -> Failure | None:
         seconds = health.throttled - asyncio.get_running_loop().time()
@@ -43,47 +45,30 @@ class Gate(Generic[Req_contra, Rep_co]):
 
     async def _admitted(self, request: Req_contra, context: Context, health: Health) -> Outcome[Rep_co]:
         """Make the attempt with the breaker's leave."""
-        loop = asyncio.get_running_loop()
+        loop, journey, breaker = asyncio.get_running_loop(), context.journey, health.breaker
         began = loop.time()
-        lease = health.breaker.enter(began, context.deadline + _LEASE_MARGIN)
+        lease = breaker.enter(began, context.deadline + _LEASE_MARGIN)
         if lease is None:
             sick = _sick(self.target)
             if context.has_way_out(sick):
                 return self._passed_over(sick, context)
-            lease = health.breaker.bypass()
-        if context.journey.passed_over:
-            context.journey.passed_over.pop(self.target, None)  # it has its turn after all
-        well: bool | None = None
+            lease = breaker.bypass()
+        if journey.passed_over:
+            journey.passed_over.pop(self.target, None)  # it has its turn after all
+        budget = None if context.again else health.budget
+        if budget is not None:
+            budget.begin(began)
+        health.in_flight += 1
         outcome: Outcome[Rep_co] | None = None
         try:
-            outcome = await self._attempt(request, context, health)
-            if isinstance(outcome, Success):
-                well = True
-            elif health.counts(outcome, loop.time() - began):
-                well = False
-        finally:
-            now = loop.time()
-            _note(health, outcome, now - began, now)
-            health.breaker.leave(lease, now, context.journey.rng, well=well)
-        return outcome
-
-    async def _attempt(self, request: Req_contra, context: Context, health: Health) -> Outcome[Rep_co]:
-        health.in_flight += 1
-        try:
-            if context.again:
-                return await self.inner(request, context)
-            return await self._first_try(request, context, health.budget)
+            outcome = await self.inner(request, context)
         finally:
             health.in_flight -= 1
-
-    async def _first_try(self, request: Req_contra, context: Context, budget: RetryBudget) -> Outcome[Rep_co]:
-        well = False
-        budget.begin(asyncio.get_running_loop().time())
-        try:
-            outcome = await self.inner(request, context)
-            well = isinstance(outcome, Success)
-        finally:
-            budget.end(well=well)
+            now = loop.time()
+            well = _note(health, outcome, now - began, now)
+            if budget is not None:
+                budget.end(well=well is True)
+            breaker.leave(lease, now, journey.rng, well=well)
         return outcome
 
     def _passed_over(self, failure: Failure, context: Context) -> Failure:
@@ -111,14 +96,16 @@ async def _enters(slots: asyncio.Semaphore, context: Context) -> bool:
     return True
 
 
-def _note(health: Health, outcome: Outcome[object] | None, seconds: float, now: float) -> None:
-    """Tell what came of an attempt; `None`: it was cancelled."""
+def _note(health: Health, outcome: Outcome[object] | None, seconds: float, now: float) -> bool | None:
+    """Tell what came of an attempt, `None` if it was cancelled; return whether the target is well, where that shows."""
     if isinstance(outcome, Success):
         health.measure(seconds, now)
-        return
+        return True
+    well = False if outcome is not None and health.counts(outcome, seconds) else None
     health.miss(seconds, now, outcome)
     if outcome is not None:
         health.heed(outcome, now)
+    return well
 
 
 def _throttled(target: str, seconds: float) -> Failure:
