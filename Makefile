@@ -47,6 +47,9 @@ faults: .venv/.test ## play the wall of faults against a running gateway, and wr
 promises: .venv/.test ## measure what docs/reliability.md promises, in full: deadlines, money, pushback, reloads, telling
 	$(BIN)/python -m tests.promises $(ARGS)
 
+load: .venv/.test ## overload, slow clients, drain and large answers, in full: about four minutes
+	LOAD=full $(BIN)/pytest -s --timeout 300 tests/load tests/end_to_end/test_overload.py $(PYTEST_ARGS)
+
 fuzz: .venv/.test ## 20,000 requests from our own description, 5,000 cut answers, every parser
 	FUZZ=long $(BIN)/pytest tests/fuzz --timeout 3600 -s $(PYTEST_ARGS)
 

@@ -14,7 +14,6 @@ from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.choose import Choice, Chooser
-from gateway.choose.callers import Callers
 from gateway.config.spec import TargetSpec
 from gateway.config.trusted_hosts import host_matcher
 from gateway.config.watch import Configs
@@ -48,6 +47,8 @@ _log = logging.getLogger("gateway.app")
 _GENERATIONS = "/v1/images/generations"
 _IMAGES = tuple(f"{root}/images/{what}" for root in ("/v1", "") for what in ("generations", "edits", "variations"))
 _SWEEP_SECONDS = 600.0
+_LAST_SECONDS = 30.0
+"""For what goes on although its callers have left, as it has an idempotency key; the server waits no longer."""
 
 
 class Gateway:
@@ -69,9 +70,7 @@ class Gateway:
         self._intents = _intents(settings)
         self.once = Once(self._intents)
         self._tokens, self._pools = Tokens(), Pools()
-        self._snapshot = self._known_in = live.snapshot
-        self._open_without_keys = settings.open or is_loopback(settings.host)
-        self._callers = self._new_callers()
+        self._snapshot = live.snapshot
         self._chooser = self._new_chooser()
 
     def chooser(self) -> Chooser:
@@ -86,12 +85,7 @@ class Gateway:
 
     def tenant(self, headers: Mapping[str, str]) -> str:
         """Return the name of the caller's API key, none where the gateway is open; raises `InvalidKey`."""
-        snapshot = self.live.snapshot
-        if snapshot is not self._known_in:
-            self._known_in = snapshot
-            self._callers = self._new_callers()
-        caller = self._callers.caller(headers)
-        return "" if caller is None else caller.name
+        return self.chooser().tenant(headers)
 
     async def explained(self, choice: Choice, request: ImageRequest, seconds: float) -> bytes:
         """Return the story of a route, as `x-gateway-explain` answers it."""
@@ -109,6 +103,7 @@ class Gateway:
         """Open what needs a running loop, and close it again."""
         await self._transport.open()
         tasks = [asyncio.create_task(self.live.watch(self.stopping)), asyncio.create_task(self._sweep())]
+        told = asyncio.create_task(self._told_to_stop())
         try:
             yield
         finally:
@@ -116,8 +111,13 @@ class Gateway:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self.once.finish()
+            left = await told + self.settings.drain_seconds - asyncio.get_running_loop().time()
+            await self.once.finish(min(max(left, 0.0), _LAST_SECONDS))
             await self._transport.close()
+
+    async def _told_to_stop(self) -> float:
+        await self.stopping.wait()
+        return asyncio.get_running_loop().time()
 
     async def _sweep(self) -> None:
         """Remove what is too old, now and then."""
@@ -147,14 +147,10 @@ class Gateway:
         )
         return lambda spec, checks: ImageTarget(spec, PROVIDERS[spec.provider], outside, checks)
 
-    def _new_callers(self) -> Callers:
-        file = self.live.snapshot.gateway
-        return Callers(file.api_keys, file.virtual_keys, open_without_keys=self._open_without_keys)
-
     def _new_chooser(self) -> Chooser:
         return Chooser(
             self._snapshot,
-            open_without_keys=self._open_without_keys,
+            open_without_keys=self.settings.open or is_loopback(self.settings.host),
             default_config=self.settings.default_config or None,
             trusted_hosts=self.settings.trusted_hosts,
             make_leaf=self._leaf_of(),
@@ -175,7 +171,6 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
         budget=gateway.budget,
         once=gateway.once,
         seats=seats,
-        tenant=gateway.tenant,
     )
     models, files = Models(gateway.chooser), Files(gateway.delivery)
     slow = Starlette(

@@ -81,9 +81,10 @@ class Chooser:
         self._remembered: OrderedDict[tuple[str | None, ...], tuple[Route, bool]] = OrderedDict()
         self._targets = 0
 
-    def admit(self, headers: Mapping[str, str]) -> None:
-        """Raise the `GatewayError` of a caller who may not come in at all."""
-        self._callers.caller(headers)
+    def tenant(self, headers: Mapping[str, str]) -> str:
+        """Return the name of the caller's API key, none where the gateway is open; raises `InvalidKey`."""
+        caller = self._callers.caller(headers)
+        return "" if caller is None else caller.name
 
     def reachable(self, headers: Mapping[str, str]) -> list[ModelRow]:
         """Return the models that a caller may use."""

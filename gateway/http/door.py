@@ -13,6 +13,9 @@ from gateway.errors import GatewayError
 from gateway.http import reply
 from gateway.http.decode import trace_id_of
 
+TENANT = "gateway.tenant"
+"""Where the scope of a request that came in says whose it is."""
+
 _OPEN = re.compile(rb"/livez|/readyz|/openapi\.json|(?:/v1)?/images/files/[A-Za-z0-9._-]+")
 """Probes and the description of the API tell nothing of anybody's pictures; links to those carry a signature."""
 
@@ -20,17 +23,17 @@ _OPEN = re.compile(rb"/livez|/readyz|/openapi\.json|(?:/v1)?/images/files/[A-Za-
 class Door:
     """Passes requests on that may come in, and answers the others itself."""
 
-    def __init__(self, app: ASGIApp, admit: Callable[[Mapping[str, str]], object]) -> None:
-        """Stand before `app`; `admit` raises the `GatewayError` of a caller who may not come in."""
+    def __init__(self, app: ASGIApp, tenant: Callable[[Mapping[str, str]], str]) -> None:
+        """Stand before `app`; `tenant` tells who comes, and raises the `GatewayError` of whoever may not come in."""
         self._app = app
-        self._admit = admit
+        self._tenant = tenant
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or hand over."""
         if scope["type"] == "http" and _OPEN.fullmatch(scope["raw_path"]) is None:
             headers = _Headers(scope)
             try:
-                self._admit(headers)
+                scope[TENANT] = self._tenant(headers)
             except GatewayError as caught:
                 await reply.write(send, *_answer(caught, headers))
                 return

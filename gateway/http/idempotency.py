@@ -23,7 +23,6 @@ _log = logging.getLogger("gateway.http")
 _ELSEWHERE_SECONDS = 30.0
 """How long a request waits for one that runs in another process."""
 _LOOK_SECONDS = 0.1
-_LAST_SECONDS = 30.0
 _OF_ITS_OWN = frozenset({b"x-portkey-trace-id", b"server-timing"})
 """Headers of the request that was answered first, which say nothing of another one."""
 
@@ -101,7 +100,7 @@ class Once:
             raise refused(found)
         return await _again(found) if isinstance(found, Kept) else _copied(found, replayed=not own)
 
-    async def finish(self, seconds: float = _LAST_SECONDS) -> None:
+    async def finish(self, seconds: float) -> None:
         """Let the runs end whose callers have left; what does not end in time has an outcome that nobody knows."""
         tasks = [run.task for run in self._runs.values() if run.task is not None]
         if tasks:

@@ -23,6 +23,7 @@ from gateway.http.decode import (
     seconds_allowed,
     trace_id_of,
 )
+from gateway.http.door import TENANT
 from gateway.http.idempotency import Once
 from gateway.http.incoming import Incoming
 from gateway.http.keyed import is_final, key_of
@@ -54,16 +55,14 @@ class Images:
         budget: ByteBudget,
         once: Once,
         seats: Seats,
-        tenant: Callable[[dict[str, str]], str],
     ) -> None:
-        """Take what it needs to find the route, which may change while it serves; `tenant` tells who asks."""
+        """Take what it needs to find the route, which may change while it serves."""
         self._chooser = chooser
         self._explain = explain
         self._incoming = incoming
         self._budget = budget
         self._once = once
         self._seats = seats
-        self._tenant = tenant
         self._rng = random.Random()  # noqa: S311 - spreads load and waits, guards nothing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +74,7 @@ class Images:
         try:
             trace_id = trace_id_of(headers) or trace_id
             call = _Call(scope["path"], headers, receive, room, closing)
-            tenant = self._tenant(headers)  # who may not come in need not send its pictures
+            tenant = scope[TENANT]
             leave = self._seats.take(tenant)
             closing.append(leave or await self._seated(tenant, call))
             answer = await self._answer(call, trace_id)

@@ -223,6 +223,8 @@ HANGS = """
     import asyncio, sys, time
     from gateway.server import process
     process._WATCHDOG_SECONDS = 0.3
+    if sys.argv[1] == "asyncio":
+        process._loop_factory = lambda: None
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
             while True:
@@ -237,9 +239,10 @@ HANGS = """
 """
 
 
-def test_the_process_ends_though_its_loop_hangs():
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_the_process_ends_though_its_loop_hangs(loop):
     with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(HANGS)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", textwrap.dedent(HANGS), loop], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as hanging:
         try:
             port = int(hanging.stdout.readline())

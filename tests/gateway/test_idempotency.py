@@ -304,7 +304,7 @@ async def test_at_the_end_runs_may_finish_and_what_does_not_is_unknown(once):
     await asyncio.gather(*tasks, return_exceptions=True)
     assert replayed(await send(once, quick, "quick"))
     assert await refused(send(once, slow, "slow")) == (409, "outcome_unknown")
-    await once.finish()
+    await once.finish(30.0)
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "sch\xfcssel", "tab\t", "\x7f"])
