@@ -17,7 +17,6 @@ from gateway.choose import Choice, Chooser
 from gateway.config.spec import TargetSpec
 from gateway.config.trusted_hosts import host_matcher
 from gateway.config.watch import Configs
-from gateway.delivery import Delivery, Links
 from gateway.delivery.store import in_thread
 from gateway.explain import explain
 from gateway.http.door import Door
@@ -32,12 +31,11 @@ from gateway.http.openapi import described
 from gateway.http.remote import Remote
 from gateway.http.seats import Seats
 from gateway.images import ImageRequest, Room
-from gateway.keeping import data_folder, kept_intents, picture_store, signing_key
+from gateway.keeping import kept_intents, kept_pictures
 from gateway.providers import PROVIDERS
 from gateway.server import is_loopback
 from gateway.settings import Settings
 from gateway.state import Flights, Memory
-from gateway.state.intents import Intents
 from gateway.target import ImageTarget, Outside, Pools, Tokens
 from gateway.transport import ByteBudget, Transport
 from gateway.wire import Outcome
@@ -63,11 +61,11 @@ class Gateway:
             max_response_bytes=settings.max_response_bytes,
             trust_loopback=is_loopback(settings.host),
         )
-        self.delivery = _delivery(settings)
+        self.delivery = kept_pictures(settings)
         self.budget = ByteBudget(settings.byte_budget)
         self._state = Memory(settings.cache_bytes)
         self._flights: Flights[Outcome] = Flights()
-        self._intents = _intents(settings)
+        self._intents = kept_intents(settings)
         self.once = Once(self._intents)
         self._tokens, self._pools = Tokens(), Pools()
         self._snapshot = live.snapshot
@@ -193,40 +191,6 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
     caps |= {path: uploads for path in _IMAGES if path not in caps}
     door = Door(_shortcut(hot, slow), gateway.tenant)
     return Guard(door, cap=lambda path: caps.get(path, settings.max_json_bytes)), gateway
-
-
-def _delivery(settings: Settings) -> Delivery:
-    """Return the place for pictures; where none can be had, links are refused and all else works."""
-    data = data_folder(settings)
-    place, advice = str(data), "Name a folder that can be written to with --data."
-    try:
-        secret = settings.url_secret.encode() or signing_key(data)
-        if settings.picture_store:
-            place, advice = settings.picture_store, "Correct --picture-store, or leave it out."
-        store = picture_store(settings, data)
-    except OSError as error:
-        _log.warning(
-            "no pictures can be kept in %s (%s): response_format url is refused where a provider has no links of its "
-            "own. %s",
-            place,
-            error.strerror or error,
-            advice,
-        )
-        return Delivery()
-    return Delivery(store, Links(secret, public_url=settings.public_url))
-
-
-def _intents(settings: Settings) -> Intents | None:
-    """Return the place for intents; where none can be had, idempotency keys are refused and all else works."""
-    data = data_folder(settings)
-    try:
-        return kept_intents(settings, data)
-    except OSError as error:
-        words = (
-            "idempotency keys are refused: %s cannot be used (%s). Name a folder that can be written to with --data."
-        )
-        _log.warning(words, data, error.strerror or error)
-        return None
 
 
 def _shortcut(hot: Mapping[tuple[str, str], ASGIApp], otherwise: ASGIApp) -> ASGIApp:

@@ -1,12 +1,15 @@
 """Where the gateway keeps what outlives a request: the data folder, the key in it, the store for pictures."""
 
+import logging
 import os
 import secrets
 from pathlib import Path
 
-from gateway.delivery import FolderStore, PictureStore
+from gateway.delivery import Delivery, FolderStore, Links, PictureStore
 from gateway.settings import Settings
 from gateway.state.intents import Intents
+
+_log = logging.getLogger("gateway.keeping")
 
 _KEY_BYTES = 32
 _KEY_FILE = "link-signing.key"
@@ -29,11 +32,6 @@ def picture_store(settings: Settings, data: Path) -> PictureStore:
         return BucketStore(place)
     folder = Path(place).expanduser() if place else data / "pictures"
     return FolderStore(folder, bytes_max=settings.picture_store_bytes, keep_seconds=settings.picture_keep_seconds)
-
-
-def kept_intents(settings: Settings, data: Path) -> Intents:
-    """Return what keeps the promise of idempotency keys; raises `OSError` where the folder cannot be used."""
-    return Intents(data / "idempotency", bytes_max=settings.idempotency_bytes)
 
 
 def signing_key(data: Path) -> bytes:
@@ -61,3 +59,37 @@ def _read(file: Path) -> bytes:
     if len(key) != _KEY_BYTES:
         raise OSError(f"{file} is not the key it has to be; remove it, and links given out so far end")
     return key
+
+
+def kept_pictures(settings: Settings) -> Delivery:
+    """Return the place for pictures; where none can be had, links are refused and all else works."""
+    data = data_folder(settings)
+    place, advice = str(data), "Name a folder that can be written to with --data."
+    try:
+        secret = settings.url_secret.encode() or signing_key(data)
+        if settings.picture_store:
+            place, advice = settings.picture_store, "Correct --picture-store, or leave it out."
+        store = picture_store(settings, data)
+    except OSError as error:
+        _log.warning(
+            "no pictures can be kept in %s (%s): response_format url is refused where a provider has no links of its "
+            "own. %s",
+            place,
+            error.strerror or error,
+            advice,
+        )
+        return Delivery()
+    return Delivery(store, Links(secret, public_url=settings.public_url))
+
+
+def kept_intents(settings: Settings) -> Intents | None:
+    """Return the place for intents; where none can be had, idempotency keys are refused and all else works."""
+    data = data_folder(settings)
+    try:
+        return Intents(data / "idempotency", bytes_max=settings.idempotency_bytes)
+    except OSError as error:
+        words = (
+            "idempotency keys are refused: %s cannot be used (%s). Name a folder that can be written to with --data."
+        )
+        _log.warning(words, data, error.strerror or error)
+        return None

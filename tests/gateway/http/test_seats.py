@@ -176,7 +176,7 @@ def test_whatever_comes_the_limits_hold_and_no_seat_is_lost(visits, most, each, 
             leave = seats.take(tenant) or await seats.wait(tenant, patience)
             sitting[tenant] = sitting.get(tenant, 0) + 1
             try:
-                assert sum(sitting.values()) == seats.taken <= most
+                assert sum(sitting.values()) <= seats.taken <= most  # who was just given a seat may not sit yet
                 assert seats.waiting <= waiting
                 assert not tenant or sitting[tenant] <= each
                 await asyncio.sleep(sits)
