@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from gateway.secret import Secret
+from strategies import value
 
 Operation = Literal["generate", "edit", "vary"]
 CacheStatus = Literal["DISABLED", "MISS", "HIT", "REFRESH"]
@@ -92,7 +93,7 @@ class Part:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ImageRequest:
     """What the caller asked for, in OpenAI's words; `null` parameters are gone already.
 
@@ -147,7 +148,7 @@ class ImageRequest:
         return self.params.get("mask")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Picture:
     """One picture, in the form the provider gave it, or the form it was turned into for the caller."""
 
@@ -175,7 +176,7 @@ class Adaptation:
         return f"{self.param}={self.asked}->{self.given}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ImageReply:
     """Pictures on their way to the caller."""
 

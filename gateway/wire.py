@@ -10,7 +10,7 @@ import orjson
 from gateway.images import Embedded, ImageReply, ImageRequest
 from gateway.retry_after import retry_after
 from gateway.secret import Secret
-from strategies import Cause, Failure, Success
+from strategies import Cause, Failure, Success, value
 
 _REDIRECTS = range(300, 400)
 
@@ -25,7 +25,7 @@ class FormField:
     """Of a file; a picture's own name is made from its format."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Send:
     """One HTTP request to a provider, with one of `json`, `form` and `data` as its body, or none."""
 
@@ -63,7 +63,7 @@ class Draw:
     """A wish for a number in [0, 1) from the request's own random numbers: flows have none, so that they replay."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Received:
     """A complete HTTP answer; header names are in lower case."""
 

@@ -4,6 +4,7 @@ This package knows nothing of images, HTTP, JSON or providers. It stands on the 
 tenacity inside `retry.py` alone.
 """
 
+from strategies.alarm import Alarm, Until
 from strategies.attempt import BILLING, Attempt
 from strategies.backoff import Backoff
 from strategies.breaker import DEFAULT_BREAKER, BreakerRule
@@ -16,12 +17,14 @@ from strategies.load_balance import LoadBalance, Preference
 from strategies.node import Cause, Context, Failure, Journey, Node, Outcome, Success, Try
 from strategies.retry import LONGEST_TOTAL_WAIT, Retry, RetryRule
 from strategies.timeout import Deadline, Timeout
+from strategies.value import value
 
 __all__ = [
     "BILLING",
     "DEFAULT_BREAKER",
     "LONGEST_TOTAL_WAIT",
     "NO_ROUTE",
+    "Alarm",
     "Attempt",
     "Backoff",
     "Branch",
@@ -46,4 +49,6 @@ __all__ = [
     "Success",
     "Timeout",
     "Try",
+    "Until",
+    "value",
 ]

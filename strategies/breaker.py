@@ -94,10 +94,10 @@ class Breaker:
             self._probe = None
         if well is None:
             return
-        if lease.generation != self._lease.generation:
-            self._hear_late(now, well=well)
-        elif self._until is None:
+        if self._until is None and lease.generation == self._lease.generation:
             self._count(now, rng, well=well)
+        elif lease.generation != self._lease.generation:
+            self._hear_late(now, well=well)
         elif lease.probe:
             self._conclude(now, rng, well=well)
         else:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
+from strategies.breaker import Lease
 from strategies.health import Health
-from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra, Success
+from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra
 
 _LEASE_MARGIN = 5.0
 
@@ -22,54 +23,49 @@ class Gate(Generic[Req_contra, Rep_co]):
 
     async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Make the attempt, unless the target is better left alone and something else can be tried."""
-        health = self.health_of(request)
-        slots = health.slots
-        if slots is None:
-            return self._barred(health, context) or await self._admitted(request, context, health)
-        barred = self._barred(health, context)
-        if barred is not None:
-            return barred
-        if not await _enters(slots, context):
-            return self._passed_over(_busy(self.target), context)
+        health, loop = self.health_of(request), asyncio.get_running_loop()
+        slots, outcome = health.slots, None
+        if slots is not None:
+            barred = self._barred(health, context, loop.time())
+            if barred is None and not await _enters(slots, context):
+                barred = self._passed_over(_busy(self.target), context)
+            if barred is not None:
+                return barred
         try:
-            # While this one waited, another may have been told to leave the target alone.
-            return self._barred(health, context) or await self._admitted(request, context, health)
+            began = loop.time()
+            # While this one waited for its turn, another may have been told to leave the target alone.
+            lease = self._barred(health, context, began) or self._leave_for(health, context, began)
+            if isinstance(lease, Failure):
+                return lease
+            health.begin(began, again=context.again)
+            try:
+                outcome = await self.inner(request, context)
+            finally:
+                now = loop.time()
+                well = health.end(outcome, now - began, now, again=context.again)
+                health.breaker.leave(lease, now, context.journey.rng, well=well)
+            return outcome
         finally:
-            slots.release()
+            if slots is not None:
+                slots.release()
 
-    def _barred(self, health: Health, context: Context) -> Failure | None:
-        seconds = health.throttled - asyncio.get_running_loop().time()
-        if seconds <= 0 or context.again:  # a retry has waited for as long as its rule says
+    def _barred(self, health: Health, context: Context, now: float) -> Failure | None:
+        if now >= health.throttled or context.again:  # a retry has waited for as long as its rule says
             return None
-        return self._passed_over(_throttled(self.target, seconds), context)
+        return self._passed_over(_throttled(self.target, health.throttled - now), context)
 
-    async def _admitted(self, request: Req_contra, context: Context, health: Health) -> Outcome[Rep_co]:
-        """Make the attempt with the breaker's leave."""
-        loop, journey, breaker = asyncio.get_running_loop(), context.journey, health.breaker
-        began = loop.time()
-        lease = breaker.enter(began, context.deadline + _LEASE_MARGIN)
+    def _leave_for(self, health: Health, context: Context, now: float) -> Lease | Failure:
+        """Return the breaker's leave, which it gives wherever nothing else can be tried."""
+        lease = health.breaker.enter(now, context.deadline + _LEASE_MARGIN)
         if lease is None:
             sick = _sick(self.target)
             if context.has_way_out(sick):
                 return self._passed_over(sick, context)
-            lease = breaker.bypass()
-        if journey.passed_over:
-            journey.passed_over.pop(self.target, None)  # it has its turn after all
-        budget = None if context.again else health.budget
-        if budget is not None:
-            budget.begin(began)
-        health.in_flight += 1
-        outcome: Outcome[Rep_co] | None = None
-        try:
-            outcome = await self.inner(request, context)
-        finally:
-            health.in_flight -= 1
-            now = loop.time()
-            well = _note(health, outcome, now - began, now)
-            if budget is not None:
-                budget.end(well=well is True)
-            breaker.leave(lease, now, journey.rng, well=well)
-        return outcome
+            lease = health.breaker.bypass()
+        passed_over = context.journey.passed_over
+        if passed_over:
+            passed_over.pop(self.target, None)  # it has its turn after all
+        return lease
 
     def _passed_over(self, failure: Failure, context: Context) -> Failure:
         context.journey.passed_over[self.target] = failure
@@ -94,18 +90,6 @@ async def _enters(slots: asyncio.Semaphore, context: Context) -> bool:
     finally:
         journey.patience -= loop.time() - began
     return True
-
-
-def _note(health: Health, outcome: Outcome[object] | None, seconds: float, now: float) -> bool | None:
-    """Tell what came of an attempt, `None` if it was cancelled; return whether the target is well, where that shows."""
-    if isinstance(outcome, Success):
-        health.measure(seconds, now)
-        return True
-    well = False if outcome is not None and health.counts(outcome, seconds) else None
-    health.miss(seconds, now, outcome)
-    if outcome is not None:
-        health.heed(outcome, now)
-    return well
 
 
 def _throttled(target: str, seconds: float) -> Failure:

@@ -5,7 +5,7 @@ import math
 from collections import deque
 
 from strategies.breaker import DEFAULT_BREAKER, Breaker, BreakerRule
-from strategies.node import Cause, Failure
+from strategies.node import Cause, Failure, Outcome, Success
 from strategies.retry_budget import RetryBudget
 
 LONGEST_THROTTLE = 600.0
@@ -62,28 +62,50 @@ class Health:
             return None
         return sorted(self._latencies)[int(len(self._latencies) * 0.95)]
 
-    def counts(self, failure: Failure, seconds: float) -> bool:
+    def begin(self, now: float, *, again: bool) -> None:
+        """Note that an attempt begins; the budget asks whether the same request made one before."""
+        self.in_flight += 1
+        if not again:
+            self.budget.begin(now)
+
+    def end(self, outcome: Outcome[object] | None, seconds: float, now: float, *, again: bool) -> bool | None:
+        """Note what came of it, `None` if it was cancelled; return whether the target is well, where that shows."""
+        self.in_flight -= 1
+        well: bool | None = True
+        if isinstance(outcome, Success):
+            self.measure(seconds, now)
+        else:
+            well = False if outcome is not None and self._counts(outcome, seconds) else None
+            self._miss(outcome, seconds, now)
+        if not again:
+            self.budget.end(well=well is True)
+        return well
+
+    def measure(self, seconds: float, now: float) -> None:
+        """Note how long an answer took: a slower one counts at once, a faster one as the slower ones grow old."""
+        if seconds < self._latency:
+            weight = math.exp((self._measured - now) / _DECAY_SECONDS)
+            self._latency = self._latency * weight + seconds * (1.0 - weight)
+        else:
+            self._latency = seconds
+        self._measured = now
+        self._latencies.append(seconds)
+
+    def _counts(self, failure: Failure, seconds: float) -> bool:
         """Whether a failure says that the target is sick; a limit shorter than most answers take says nothing."""
         p95 = self.p95 if failure.cut_short else None
         return (p95 is None or seconds >= p95) and self.rule.counts(failure, seconds)
 
-    def measure(self, seconds: float, now: float) -> None:
-        """Note how long an answer took: a slower one counts at once, a faster one as the slower ones grow old."""
-        weight = math.exp((self._measured - now) / _DECAY_SECONDS)
-        self._latency = max(seconds, self._latency * weight + seconds * (1.0 - weight))
-        self._measured = now
-        self._latencies.append(seconds)
-
-    def miss(self, seconds: float, now: float, failure: Failure | None) -> None:
+    def _miss(self, failure: Failure | None, seconds: float, now: float) -> None:
         """Note an attempt without an answer: one that was left after long counts as slow, one that failed even more."""
         p95 = self.p95
         if p95 is not None and seconds > p95:
             self._latencies.append(seconds)
-        if failure is not None and failure.cause not in _SAYS_NOTHING and not failure.skipped:
+        if failure is None:
+            return
+        if failure.cause not in _SAYS_NOTHING and not failure.skipped:
             self._latency = max(self._latency, seconds, _UNANSWERED_SECONDS)
             self._measured = now
-
-    def heed(self, failure: Failure, now: float) -> None:
-        """Leave the target alone for as long as it asked."""
         if failure.cause is Cause.RATE_LIMITED and failure.retry_after is not None:
+            # It is left alone for as long as it asked.
             self.throttled = max(self.throttled, now + min(failure.retry_after, LONGEST_THROTTLE))

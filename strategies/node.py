@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from strategies.value import value
+
 Req_contra = TypeVar("Req_contra", contravariant=True)
 Rep_co = TypeVar("Rep_co", covariant=True)
 
@@ -53,7 +55,7 @@ _SEEN_STATUS = {
 _STATUS_AS_SENT = frozenset({Cause.RATE_LIMITED, Cause.PROVIDER_ERROR, Cause.POLICY, Cause.INVALID, Cause.AUTH})
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Success(Generic[Rep_co]):
     """A reply worth delivering."""
 
@@ -155,7 +157,7 @@ class Journey:
         return self.max_attempts is None or len(self.attempts) + attempts <= self.max_attempts
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Context:
     """What a node may use up. Children get the same or less."""
 

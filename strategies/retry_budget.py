@@ -35,7 +35,8 @@ class RetryBudget:
     def begin(self, now: float) -> None:
         """Note a first try."""
         self.in_flight += 1
-        self._hedges = min(_HEDGES, self._hedges + _HEDGE_SHARE)
+        if self._hedges < _HEDGES:
+            self._hedges = min(_HEDGES, self._hedges + _HEDGE_SHARE)
         age = now - self._peak_since
         if age >= _PEAK_SECONDS:
             self._before, self._peak, self._peak_since = self._peak if age < 2 * _PEAK_SECONDS else 0, 0, now
@@ -44,7 +45,7 @@ class RetryBudget:
     def end(self, *, well: bool) -> None:
         """Note that a first try has ended."""
         self.in_flight -= 1
-        if well:
+        if well and self._purse < _PURSE:
             self._purse = min(_PURSE, self._purse + 1)
 
     def permits(self, failure: Failure, now: float) -> bool:

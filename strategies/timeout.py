@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Generic
 
+from strategies.alarm import Until
 from strategies.node import Cause, Context, Failure, Node, Outcome, Rep_co, Req_contra
 
 
@@ -19,13 +20,8 @@ class Timeout(Generic[Req_contra, Rep_co]):
         limit = context.deadline
         if self.seconds is not None:
             limit = min(limit, asyncio.get_running_loop().time() + self.seconds)
-        scope = asyncio.timeout_at(limit)
-        try:
-            async with scope:
-                return await self.inner(request, context)
-        except TimeoutError:
-            if not scope.expired():
-                raise
+        with Until(limit):
+            return await self.inner(request, context)
         return self._expired(context, by_deadline=limit == context.deadline)
 
     def _expired(self, context: Context, *, by_deadline: bool) -> Failure:

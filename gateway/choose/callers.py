@@ -72,7 +72,7 @@ class Callers:
                 )
 
     def _known(self, presented: str | None) -> ApiKey | None:
-        if not presented or _LIKE_A_KEY.fullmatch(presented) is None:
+        if not self._keys or not presented or _LIKE_A_KEY.fullmatch(presented) is None:
             return None
         return self._keys.get(Fingerprint(presented))
 

@@ -3,7 +3,6 @@
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from gateway.errors import ConfigNotFound, GatewayError, InvalidConfig, Problem
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret
 from gateway.wire import MissingField
+from strategies import value
 
 _REMEMBERED = 1024
 _REMEMBERED_TARGETS = 16_384
@@ -41,7 +41,7 @@ _MILLISECONDS = re.compile(r"0*[1-9][0-9]{0,5}", re.ASCII)
 _LONGEST_TIMEOUT_MS = 600_000
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Choice:
     """The route of one request, and what its caller brought along for it."""
 

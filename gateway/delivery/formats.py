@@ -2,9 +2,9 @@
 
 import re
 import struct
-from dataclasses import dataclass
 
 from gateway.images import Bytes
+from strategies import value
 
 _TRAILING = 64
 """Bytes of padding that are forgiven behind the end of a picture."""
@@ -33,7 +33,7 @@ _HEIF_SEARCHED = 4096
 _HEIF_BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"hevc": "heic", b"mif1": "heic"}
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Header:
     """What a picture says of itself."""
 

@@ -9,6 +9,7 @@ import pybase64
 
 from gateway.delivery.formats import NotAPicture, read_header
 from gateway.images import Adaptation, Bytes, InMemory, Picture
+from strategies import value
 
 PIXELS_MAX: Final = 50_000_000
 """What is larger was made to exhaust whoever opens it; no model paints it."""
@@ -22,7 +23,7 @@ _SIZE = re.compile(r"[0-9]{1,5}x[0-9]{1,5}")
 _NAMES = {"jpg": "jpeg"} | {name: name for name in ("png", "jpeg", "webp", "gif", "svg", "avif", "heic")}
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Seen:
     """A picture that looks whole. Of a link nothing is known, as it was not fetched."""
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from gateway.images import Adaptation
 from gateway.plain import plain
 from gateway.shapes import nearest_ratio, parse_size, ratio_of
+from strategies import value
 
 
 class _Nothing:
@@ -41,7 +42,7 @@ class Field:
     """Returns what is sent, `Adapted`, `OMITTED` or `DROPPED`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Encoded:
     """A body, and what it could not say as it was asked."""
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from starlette.types import Message, Receive
 
 from gateway.errors import BodyTimeout, BodyTooLarge
+from strategies import Alarm, Until
 
 GRACE_SECONDS = 10.0
 BYTES_PER_SECOND = 16 * 1024.0
@@ -61,36 +62,23 @@ async def read_body(
     """Return a body of at most `limit` bytes that, after the grace, came at the given average speed or faster."""
     if declared is not None and declared > limit:
         raise _too_large(limit)
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    try:
-        async with asyncio.timeout(None) as timer:
-            # Runs only if we have to wait: a body that is here already costs no timer.
-            arming = loop.call_soon(timer.reschedule, started + grace_seconds)
-            try:
-                message = await receive()
-            finally:
-                arming.cancel()
-            chunks: list[bytes] = []
-            size = 0
-            while True:
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                chunk: bytes = message.get("body", b"")
-                size += len(chunk)
-                if size > limit:
-                    raise _too_large(limit)
-                if not message.get("more_body", False):
-                    break
-                chunks.append(chunk)
-                timer.reschedule(started + max(grace_seconds, size / bytes_per_second))
-                message = await receive()
-    except TimeoutError:
-        raise _too_slow(grace_seconds, bytes_per_second) from None
-    if not chunks:
-        return chunk
-    chunks.append(chunk)
-    return b"".join(chunks)
+    started = asyncio.get_running_loop().time()
+    chunks: list[bytes] = []
+    size = 0
+    with Until(started + grace_seconds) as limit_of_time:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk: bytes = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunk if len(chunks) == 1 else b"".join(chunks)
+            limit_of_time.move(started + max(grace_seconds, size / bytes_per_second))
+    raise _too_slow(grace_seconds, bytes_per_second)
 
 
 async def pour_body(
@@ -111,11 +99,10 @@ async def pour_body(
     while more:
         allowed = max(grace_seconds, size / bytes_per_second) - spent
         asked = time_of()
-        try:
-            async with asyncio.timeout(max(allowed, 0)):
-                message = await receive()
-        except TimeoutError:
-            raise _too_slow(grace_seconds, bytes_per_second) from None
+        with Until(asked + max(allowed, 0)) as patience:
+            message = await receive()
+        if patience.expired:
+            raise _too_slow(grace_seconds, bytes_per_second)
         spent += time_of() - asked
         if message["type"] == "http.disconnect":
             raise ClientGone
@@ -136,7 +123,8 @@ async def until_gone(receive: Receive) -> None:
 
 async def unless_gone(running: Awaitable[_Result], receive: Receive) -> _Result:
     """Return the result; where the client leaves first the work is cancelled, and `ClientGone` raised."""
-    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task(loop)
     assert task is not None  # an ASGI server runs applications in tasks  # noqa: S101
     gone = False
     watcher: asyncio.Task[None] | None = None
@@ -151,7 +139,7 @@ async def unless_gone(running: Awaitable[_Result], receive: Receive) -> _Result:
         nonlocal watcher
         watcher = asyncio.ensure_future(watch())
 
-    timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, begin)
+    alarm = Alarm(loop.time() + _WATCH_AFTER_SECONDS, begin, loop)
     try:
         return await running
     except asyncio.CancelledError:
@@ -159,7 +147,7 @@ async def unless_gone(running: Awaitable[_Result], receive: Receive) -> _Result:
             raise
         raise ClientGone from None
     finally:
-        timer.cancel()
+        alarm.cancel()
         if watcher is not None:
             watcher.cancel()
 

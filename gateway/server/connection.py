@@ -117,17 +117,17 @@ class Connection(asyncio.Protocol):
 
     async def send(self, event: Event) -> None:
         """Do what Hypercorn's protocol wants done; never waits."""
-        if isinstance(event, RawData):
-            self.transport.write(event.data)
-        elif isinstance(event, Closed):
-            self._finish()
-        elif isinstance(event, Updated):
+        if isinstance(event, Updated):
             self._idle = event.idle
             self._in_head = False
             self._deadline = self._loop.time() + self._patience.idle if event.idle else math.inf
             if event.idle and self._early:
                 self._early = 0
                 self._loop.call_soon(self._resume)
+        elif isinstance(event, RawData):
+            self.transport.write(event.data)
+        elif isinstance(event, Closed):
+            self._finish()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Do the work of an application in a task of its own."""

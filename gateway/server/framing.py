@@ -10,9 +10,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CHUNK_LINE = re.compile(
     rb"[0-9A-Fa-f]{1,16}(?:[ \t]*;[ \t]*" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb'|"[\t !#-\[\]-~]*"))?)*\r\n'
 )
-_FOLDS = b" \t"
-_LENGTH = b"content-length:"
-_NO_TRAILERS = (_LENGTH, b"transfer-encoding:", b"host:")
+_NO_TRAILERS = (b"content-length:", b"transfer-encoding:", b"host:")
 
 
 class Ambiguous(h11.RemoteProtocolError):
@@ -35,14 +33,12 @@ class StrictBuffer(ReceiveBuffer):
         # A line that ends in a bare LF took a byte less than its own length and two.
         if sum(map(len, lines)) + 2 * len(lines) + 2 != before - len(self._data):
             raise Ambiguous("end each line of the head with CR LF")
-        lengths = 0
-        for line in lines:
-            if line[0] in _FOLDS:
-                raise Ambiguous("write each header on one line, without folding it")
-            lengths += line[0] in b"cC" and line[: len(_LENGTH)].lower() == _LENGTH
-        if lengths > 1:
+        head = b"\n" + b"\n".join(lines).lower()
+        if b"\n " in head or b"\n\t" in head:
+            raise Ambiguous("write each header on one line, without folding it")
+        if head.count(b"\ncontent-length:") > 1:
             raise Ambiguous("send Content-Length once")
-        if trailer and any(line.lower().startswith(_NO_TRAILERS) for line in lines):
+        if trailer and any(b"\n" + name in head for name in _NO_TRAILERS):
             raise Ambiguous("say where the body ends, and for whom it is, before it")
         return lines
 

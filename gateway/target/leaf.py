@@ -13,7 +13,7 @@ from gateway.images import ImageRequest
 from gateway.state import Flights, Memory, State
 from gateway.target.conversation import Conversation
 from gateway.target.hand_over import handed_over
-from gateway.target.pools import Pools, identity_of
+from gateway.target.pools import Pools, identity_of, identity_under
 from gateway.target.prepare import Prepared, prepare
 from gateway.target.redact import without_keys
 from gateway.target.tokens import Tokens
@@ -53,6 +53,8 @@ class ImageTarget:
     base_url: str = field(init=False)
     headers: Mapping[str, str] = field(init=False, repr=False)
     identity: bytes = field(init=False, repr=False)
+    known_as: bytes = field(init=False, repr=False)
+    """The same under the limits of this config."""
     model: str | None = field(init=False)
     """The model that is sent whatever the caller names, where there is one."""
     sets_n: bool = field(init=False)
@@ -67,6 +69,7 @@ class ImageTarget:
         object.__setattr__(self, "base_url", base.rstrip("/"))
         credentials = {} if spec.passthrough else spec.credentials
         object.__setattr__(self, "identity", identity_of(spec.provider, self.base_url, credentials))
+        object.__setattr__(self, "known_as", identity_under(self.identity, spec.breaker, spec.max_in_flight))
         model = spec.shaping.override_params.get("model")
         object.__setattr__(self, "model", model if isinstance(model, str) else None)
         object.__setattr__(self, "headers", {} if spec.passthrough else lowered(self.adapter.authorize(wire)))
@@ -114,15 +117,14 @@ class ImageTarget:
 
     def health(self, request: ImageRequest) -> Health:
         """Return what is known of this target across requests, for the model and the credential of this one."""
-        identity, spec = self.identity, self.spec
+        known_as, spec = self.known_as, self.spec
         if spec.passthrough and request.credential is not None:
-            identity = identity_of(spec.provider, self.base_url, {"api_key": request.credential})
+            callers = identity_of(spec.provider, self.base_url, {"api_key": request.credential})
+            known_as = identity_under(callers, spec.breaker, spec.max_in_flight)
         model = self.model or request.model or ""
         if self.adapter.local:  # the sandbox plays as many providers as there are ways to behave
-            shaping = spec.shaping
-            plays = {**shaping.default_params, **request.params, **shaping.override_params}.get("sandbox")
-            model += repr(plays)
-        return self.outside.pools.health(identity, model, spec.breaker, spec.max_in_flight)
+            model += repr(self._shaped("sandbox", request))
+        return self.outside.pools.health(known_as, model, spec.breaker, spec.max_in_flight)
 
     def price(self, request: ImageRequest) -> float:
         """Return what the request costs at most here, as far as the catalogue knows; else infinity."""
@@ -156,9 +158,15 @@ class ImageTarget:
 
     def wanted(self, request: ImageRequest) -> object:
         """Return the form to deliver; `drop_params` only keeps the word from the provider."""
+        return self._shaped("response_format", request)
+
+    def _shaped(self, name: str, request: ImageRequest) -> object:
+        """Return a parameter as the config leaves it, as long as nobody drops it."""
         shaping = self.spec.shaping
-        asked = {**shaping.default_params, **request.params, **shaping.override_params}
-        return asked.get("response_format")
+        for words in (shaping.override_params, request.params, shaping.default_params):
+            if name in words:
+                return words[name]
+        return None
 
     def _cannot_deliver(self, wanted: object, prepared: Prepared) -> Failure | None:
         """Find out before anything is spent that there is no place for the pictures."""

@@ -1,6 +1,7 @@
 """What is known of each target across requests, found by whom it is: provider, host, model and credential."""
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 
 from gateway.secret import Secret
@@ -8,25 +9,24 @@ from strategies import BreakerRule, Health
 
 _KEPT = 8192
 
-Key = tuple[bytes, str, BreakerRule, int | None]
-
 
 class Pools:
     """The registry of one process; configs that lead to the same target share what is known of it."""
 
     def __init__(self) -> None:
         """Know nothing."""
-        self._known: dict[Key, Health] = {}
+        self._known: OrderedDict[tuple[bytes, str], Health] = OrderedDict()
 
     def health(self, identity: bytes, model: str, rule: BreakerRule, most_at_once: int | None) -> Health:
-        """Return what is known of a target, to be added to."""
-        key = identity, model, rule, most_at_once
-        known = self._known.pop(key, None)
+        """Return what is known of a target, to be added to; its rule and limit are a part of its identity."""
+        key = identity, model
+        known = self._known.get(key)
         if known is None:
             if len(self._known) >= _KEPT:
                 self._forget()
-            known = Health(rule, most_at_once)
-        self._known[key] = known  # the last used stands last
+            known = self._known[key] = Health(rule, most_at_once)
+        else:
+            self._known.move_to_end(key)
         return known
 
     def _forget(self) -> None:
@@ -40,3 +40,10 @@ def identity_of(provider: str, base_url: str, credentials: Mapping[str, Secret])
     """Return what tells targets apart, without holding their credentials."""
     parts = [provider, base_url, *(f"{name}={secret.reveal()}" for name, secret in sorted(credentials.items()))]
     return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+def identity_under(identity: bytes, rule: BreakerRule, most_at_once: int | None) -> bytes:
+    """Return the identity of a target as one config knows it: what another one calls sick, or busy, is its own."""
+    codes = None if rule.codes is None else sorted(rule.codes)
+    limits = rule.consecutive, rule.share, rule.minimum, rule.cooldown, codes, most_at_once
+    return hashlib.sha256(identity + repr(limits).encode()).digest()

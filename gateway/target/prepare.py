@@ -1,7 +1,6 @@
 """The request as one target will send it: shaped, checked, fitted to its model; pure, so that `explain` can show it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.catalogue import Catalogue, ModelRow, fit, inexpressible, refusal
@@ -10,10 +9,10 @@ from gateway.config.spec import TargetSpec
 from gateway.dialect.encode import Unbending
 from gateway.errors import GatewayError
 from gateway.images import LEFT_OUT, Adaptation, ImageRequest
-from strategies import Cause, Failure
+from strategies import Cause, Failure, value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Prepared:
     """A request as it will be sent to one target, and what had to be changed for that."""
 

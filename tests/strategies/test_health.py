@@ -16,6 +16,11 @@ def measured(*seconds, at=0.0):
     return health
 
 
+def _ended(health, outcome, seconds, now=0.0):
+    health.begin(now, again=False)
+    health.end(outcome, seconds, now, again=False)
+
+
 async def test_a_slower_answer_counts_at_once_and_a_faster_one_as_time_passes():
     health = measured(1.0, 9.0)
     assert health.load == 9.0
@@ -66,7 +71,7 @@ async def test_what_is_not_known_yet_is_asked_first_and_by_one_request_only():
 )
 async def test_a_target_that_fails_at_once_is_not_a_quick_one(failed, slow):
     health = measured(2.0)
-    health.miss(0.0, 0.0, failed)
+    _ended(health, failed, 0.0)
     assert (health.load > 2.0) is slow
 
 
@@ -80,10 +85,10 @@ def test_the_95th_percentile_needs_twenty_answers():
 def test_those_that_were_left_after_long_are_among_the_slow_ones():
     health = measured(*[2.0] * 100)
     for _ in range(20):
-        health.miss(1.0, 0.0, None)
+        _ended(health, None, 1.0)
         assert health.p95 == 2.0, "a caller who left early says nothing"
     for _ in range(20):
-        health.miss(30.0, 0.0, None)
+        _ended(health, None, 30.0)
     assert health.p95 == 30.0
 
 
@@ -101,5 +106,5 @@ def test_those_that_were_left_after_long_are_among_the_slow_ones():
 def test_it_is_left_alone_for_as_long_as_it_asked(failed, until):
     health = Health()
     health.throttled = 50.0
-    health.heed(failed, 100.0)
+    _ended(health, failed, 0.0, now=100.0)
     assert health.throttled == until

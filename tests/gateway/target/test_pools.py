@@ -12,7 +12,7 @@ from gateway.providers import PROVIDERS
 from gateway.secret import Secret
 from gateway.target import ImageTarget, Outside, Pools
 from gateway.target.pools import _KEPT, identity_of
-from strategies import DEFAULT_BREAKER, BreakerRule
+from strategies import DEFAULT_BREAKER
 from tests.gateway.scripted import ScriptedTransport, spec_of
 
 OPENAI = {"provider": "openai", "api_key": "key-of-a-not-real", "custom_host": "https://pictures.example/v1"}
@@ -134,8 +134,23 @@ def test_what_is_in_use_is_not_forgotten_for_them():
 
 def test_a_limit_is_one_for_all_who_share_it():
     pools = Pools()
-    assert named(pools, 1, 3) is named(pools, 1, 3)
-    assert named(pools, 1, 3).slots._value == 3
-    assert isinstance(named(pools, 1, 3).slots, asyncio.Semaphore)
-    assert named(pools, 1).slots is None
-    assert pools.health(b"one", "model 1", BreakerRule(), 3) is named(pools, 1, 3)
+    limited = health({**OPENAI, "max_in_flight": 3}, pools)
+    assert health({**OPENAI, "max_in_flight": 3, "description": "another config"}, pools) is limited
+    assert limited.slots._value == 3
+    assert isinstance(limited.slots, asyncio.Semaphore)
+    assert health(OPENAI, pools).slots is None
+
+
+def test_whoever_brings_a_key_is_held_to_the_limit_of_the_config():
+    pools, request = Pools(), ImageRequest(params=REQUEST.params, credential=Secret("caller-a-not-real"))
+    data = {"provider": "openai", "passthrough": True}
+    assert health({**data, "max_in_flight": 3}, pools, request).slots._value == 3
+    assert health(data, pools, request).slots is None
+
+
+def test_the_order_in_which_statuses_are_listed_is_nothing():
+    pools = Pools()
+    one, other = (
+        {**OPENAI, "cb_config": {"failure_status_codes": codes}} for codes in ([500, 1524 - 512], [1012, 500])
+    )
+    assert health(one, pools) is health(other, pools)
