@@ -47,7 +47,7 @@ class Fallback(Generic[Req_contra, Rep_co]):
         journey = context.journey
         told: Failure | None = None
         retries = 0
-        skipped: list[Node[Req_contra, Rep_co]] = []
+        skipped: list[tuple[float, Node[Req_contra, Rep_co]]] = []
         turns = [*self.children]
         for index, child in enumerate(turns):  # what was passed over has a second turn at the end
             untried = max(len(self.children) - 1 - index, 0)
@@ -66,9 +66,9 @@ class Fallback(Generic[Req_contra, Rep_co]):
             if not self.rule.falls_through(outcome):
                 break
             if outcome.skipped and index < len(self.children):
-                skipped.append(child)
+                skipped.append((outcome.retry_after or 0.0, child))
             if index == len(self.children) - 1 and skipped and not context.has_way_out(told):
-                turns.extend(skipped)
+                turns.extend(child for _, child in sorted(skipped, key=lambda each: each[0]))  # who may be asked first
         assert told is not None  # a fallback without children is refused when it is read  # noqa: S101
         journey.retries = retries
         return told

@@ -75,16 +75,18 @@ class LoadBalance(Generic[Req_contra, Rep_co]):
         pinned: str | None,
         first: int,
     ) -> Outcome[Rep_co]:
-        """Go on among those that were not passed over; where all were, with the one that would have been first."""
+        """Go on among those that were not passed over; where all were, with whoever may be asked first."""
+        waits = {first: _wait(outcome)}
         while left:
             index = self._choose(request, left, context.journey.rng, pinned)
             left.remove(index)
             outcome = await self.children[index](request, context.with_way_out(_is_skipped))
             if not _passed_over(outcome):
                 return outcome
+            waits[index] = _wait(outcome)
         if isinstance(outcome, Failure) and context.has_way_out(outcome):
             return outcome
-        for index in (first, *(index for index, weight in enumerate(self.weights) if weight and index != first)):
+        for index in sorted(waits, key=waits.__getitem__):  # of equals, in the order in which they were picked
             outcome = await self.children[index](request, context)
             if not _passed_over(outcome):
                 break
@@ -119,6 +121,11 @@ def _distance(word: str, index: int) -> float:
 
 def _passed_over(outcome: Outcome[object]) -> bool:
     return isinstance(outcome, Failure) and outcome.skipped and not outcome.terminal
+
+
+def _wait(outcome: Outcome[object]) -> float:
+    """Return for how long a child is not to be asked."""
+    return (isinstance(outcome, Failure) and outcome.retry_after) or 0.0
 
 
 def _is_skipped(failure: Failure) -> bool:

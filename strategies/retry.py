@@ -32,8 +32,10 @@ class RetryRule:
 
     def applies(self, failure: Failure) -> bool:
         """Whether the same target could answer differently next time."""
-        if failure.skipped or failure.cause in _NEVER_AGAIN:
+        if failure.cause in _NEVER_AGAIN:
             return False
+        if failure.skipped and not (self.use_retry_after and failure.retry_after is not None):
+            return False  # nobody knows how long it is to be left alone, or nobody wants to wait for that
         if failure.cause is Cause.AUTH and failure.seen_status == _TOO_MANY_REQUESTS:
             return False  # an exhausted quota is not a rate limit: it does not refill by waiting
         return failure.seen_status in self.on_status_codes
@@ -66,20 +68,17 @@ class Retry(Generic[Req_contra, Rep_co]):
             journey.exhausted[self] = outcome
         return outcome
 
-    async def _again(
-        self, request: Req_contra, context: Context, outcome: Outcome[Rep_co]
-    ) -> tuple[Outcome[Rep_co], int]:
+    async def _again(self, request: Req_contra, context: Context, outcome: Failure) -> tuple[Outcome[Rep_co], int]:
         budget = None if self.budget_of is None else self.budget_of(request)
-        course = _Course(self.rule, context, budget)
+        course = _Course(self.rule, context, budget, made=not outcome.skipped)
         try:
-            return await self._course(request, context.for_another_try(), outcome, course)
+            return await self._course(request, context, outcome, course)
         finally:
             course.settle()
 
     async def _course(
         self, request: Req_contra, context: Context, outcome: Outcome[Rep_co], course: "_Course"
     ) -> tuple[Outcome[Rep_co], int]:
-        retries = 0
         async for turn in tenacity.AsyncRetrying(
             retry=course.goes_on,
             wait=course.wait,
@@ -93,17 +92,19 @@ class Retry(Generic[Req_contra, Rep_co]):
                 if not context.journey.attempts_left:
                     outcome = replace(outcome, terminal=True)
                 else:
-                    latest = await self.inner(request, context)
-                    if isinstance(latest, Failure) and latest.skipped:
+                    again = context.for_another_try() if course.made else context
+                    latest = await self.inner(request, again)
+                    if isinstance(latest, Failure) and latest.skipped and course.made:
                         course.over = True  # it has been found sick meanwhile: what it said last stands
                         outcome = replace(outcome, terminal=latest.terminal)
                     else:
-                        outcome, retries = latest, retries + 1
+                        outcome = latest
+                        course.made += not (isinstance(latest, Failure) and latest.skipped)
                 course.settle(outcome)
             turn.retry_state.set_result(outcome)
-        gave_up = isinstance(outcome, Failure) and self.rule.applies(outcome)
+        gave_up = isinstance(outcome, Failure) and not outcome.skipped and self.rule.applies(outcome)
         context.journey.gave_up |= gave_up
-        return outcome, -1 if gave_up else retries
+        return outcome, -1 if gave_up else max(course.made - 1, 0)
 
 
 @dataclass(slots=True)
@@ -113,13 +114,17 @@ class _Course:
     rule: RetryRule
     context: Context
     budget: RetryBudget | None
+    made: int
+    """Tries that were made; none, as long as the target is not to be asked yet."""
     over: bool = False
     permitted: Failure | None = None
     """The failure after which the budget has permitted another try that is not over yet."""
 
     def goes_on(self, state: tenacity.RetryCallState) -> bool:
         outcome = _outcome(state)
-        return not self.over and isinstance(outcome, Failure) and not outcome.terminal and self.rule.applies(outcome)
+        if self.over or not isinstance(outcome, Failure) or outcome.terminal or not self.rule.applies(outcome):
+            return False
+        return not (outcome.skipped and self.context.has_way_out(outcome))
 
     def settle(self, outcome: Outcome[object] | None = None) -> None:
         """Tell the budget that the try it permitted is over, and whether it was worth it."""
@@ -132,14 +137,14 @@ class _Course:
         rng = self.context.journey.rng
         asked = self._asked(failure)
         if asked is None:
-            return self.rule.backoff.wait(failure, state.attempt_number - 1, rng)
+            return self.rule.backoff.wait(failure, self.made - 1, rng)
         wait = self.rule.backoff.honour(asked, rng)
         return wait if self._fits(wait, state) else asked
 
     def stops(self, state: tenacity.RetryCallState) -> bool:
         journey = self.context.journey
         return (
-            state.attempt_number > self.rule.attempts
+            self.made > self.rule.attempts
             or not self._fits(state.upcoming_sleep, state)
             or not journey.leaves_room_for(1 + self.context.reserved)
             or not self._is_permitted(_outcome(state))

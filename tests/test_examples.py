@@ -691,7 +691,6 @@ def test_retry_waits_as_long_as_it_is_told(gateway):
                 return
         else:
             assert (answer.status, attempts) == (429, 3)
-            time.sleep(0.25)  # until then the target is left alone, as it asked
     pytest.fail("no request was rescued by a second attempt")
 
 

@@ -271,6 +271,94 @@ async def test_a_request_may_still_wait_for_what_it_was_told_itself():
     assert 4.0 <= answer.at <= 4.4
 
 
+PATIENT = RetryRule(attempts=1, use_retry_after=True)
+
+
+async def test_with_nothing_else_left_a_request_that_may_retry_waits_until_the_target_may_be_asked():
+    only = leaf("only", "a picture")
+    answer = await ask(guarded(only, throttled(30), PATIENT))
+    assert answer.reply == "a picture"
+    assert 30 <= only.calls[0] <= 33.01
+    assert (answer.tried, answer.journey.retries, answer.journey.passed_over) == (["only"], 0, {})
+
+
+@pytest.mark.parametrize(
+    ("rule", "mark", "deadline"),
+    [
+        (RetryRule(attempts=1), 30, 180),
+        (RetryRule(attempts=0, use_retry_after=True), 30, 180),
+        (RetryRule(attempts=1, use_retry_after=True, on_status_codes=frozenset({503})), 30, 180),
+        (PATIENT, 61, 180),
+        (PATIENT, 30, 20),
+    ],
+    ids=["not as long as it is told", "without retries", "not after a 429", "too long", "past its deadline"],
+)
+async def test_where_its_rule_does_not_wait_it_is_told_at_once_when_to_return(rule, mark, deadline):
+    answer = await ask(guarded(leaf("never"), throttled(mark), rule), deadline=deadline)
+    assert (answer.failure.cause, answer.failure.retry_after) == (Cause.RATE_LIMITED, mark)
+    assert (answer.at, answer.tried, answer.journey.gave_up) == (0, [], False)
+
+
+async def test_where_there_is_another_target_nobody_waits():
+    tree = Fallback([guarded(leaf("never"), throttled(1), PATIENT), guarded(leaf("other", "elsewhere"))])
+    answer = await ask(tree)
+    assert (answer.reply, answer.at) == ("elsewhere", 1)
+
+
+async def test_a_mark_that_grows_while_one_waits_is_waited_out_as_well():
+    health, only = throttled(10), leaf("only", "a picture")
+
+    async def longer():
+        await asyncio.sleep(5)
+        health.throttled = 25.0
+
+    growing = asyncio.create_task(longer())
+    assert (await ask(guarded(only, health, PATIENT))).reply == "a picture"
+    assert only.calls[0] >= 25
+    await growing
+
+
+async def test_what_fails_after_the_wait_is_retried_as_often_as_the_rule_says():
+    only, rule = leaf("only", error(503), error(503), error(500)), RetryRule(attempts=2, use_retry_after=True)
+    answer = await ask(guarded(only, throttled(9), rule))
+    assert (answer.failure.status, answer.tried) == (500, ["only"] * 3)
+    assert (answer.journey.retries, answer.journey.gave_up) == (-1, True)
+
+
+@pytest.mark.parametrize("marks", [(50, 5, 20), (5, 20, 50), (20, 50, 5)])
+async def test_of_several_the_one_that_may_be_asked_first_is_waited_for(marks):
+    for kind in (Fallback, lambda nodes: LoadBalance(nodes, [1.0, 2.0, 3.0])):
+        now = asyncio.get_running_loop().time()
+        leaves = [leaf(f"for {mark}", *(["a picture"] if mark == 5 else [])) for mark in marks]
+        pairs = zip(leaves, marks, strict=True)
+        answer = await ask(kind([guarded(node, throttled(now + mark), PATIENT) for node, mark in pairs]))
+        assert (answer.reply, answer.tried) == ("a picture", ["for 5"])
+
+
+async def test_the_next_one_is_waited_for_where_the_first_does_not_let_one_wait():
+    tree = Fallback([guarded(leaf("never"), throttled(1)), guarded(leaf("other", "elsewhere"), throttled(5), PATIENT)])
+    answer = await ask(tree)
+    assert (answer.reply, answer.tried) == ("elsewhere", ["other"])
+
+
+async def test_a_crowd_does_not_wait_for_the_same_moment():
+    """What the retry budget does not allow is told at once: else all who waited would come together."""
+    health, busy = throttled(10), always("busy", "a picture")
+    answers = await asyncio.gather(*(ask(guarded(busy, health, PATIENT)) for _ in range(50)))
+    assert sorted(isinstance(answer.outcome, Success) for answer in answers) == [False] * 47 + [True] * 3
+    assert {answer.at for answer in answers if answer.outcome is not None and not answer.tried} == {0}
+    assert lent(health) == at_rest()
+
+
+async def test_who_leaves_while_waiting_leaves_nothing_behind():
+    health = throttled(10)
+    waiting = asyncio.create_task(ask(guarded(leaf("never"), health, PATIENT)))
+    await asyncio.sleep(5)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert lent(health) == at_rest()
+
+
 # --- what it has to do ---
 
 
