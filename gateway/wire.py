@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from gateway.images import Embedded, ImageReply, ImageRequest
+from gateway.long_json import loads
 from gateway.retry_after import retry_after
 from gateway.secret import Secret
 from strategies import Cause, Failure, Success, value
@@ -76,9 +77,9 @@ class Received:
     """Instead of a body: server-sent events, the first of which has come and is no error."""
 
     def json(self) -> Any:  # noqa: ANN401 - the JSON boundary
-        """Return the decoded body, or `None` where it is not JSON."""
+        """Return the decoded body, or `None` where it is not JSON; a long picture in it is a `LongText`."""
         try:
-            return orjson.loads(self.body)
+            return loads(self.body)
         except orjson.JSONDecodeError:
             return None
 

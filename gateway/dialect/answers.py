@@ -10,6 +10,7 @@ import orjson
 from gateway.dialect.errors import OPENAI_CODES, Codes, failure_from, failure_within
 from gateway.dialect.words import identifier
 from gateway.images import Adaptation, ImageReply, Picture
+from gateway.long_json import LongText
 from gateway.wire import Outcome, Received
 from strategies import Cause, Failure, Success
 
@@ -19,7 +20,7 @@ _SUCCESS = range(200, 300)
 _CANONICAL_ITEM = frozenset({"b64_json", "url", "revised_prompt"})
 _WORDS = ("size", "quality", "background", "output_format")
 # Some OpenAI-compatible servers put a whole data URL where a picture belongs.
-_DATA_URL, _BASE64 = b"data:", b";base64,"
+_DATA_URL = b"data:"
 
 _Item = Mapping[str, msgspec.Raw]
 
@@ -146,12 +147,13 @@ def _base64(raw: msgspec.Raw | None, *, escaped: bool) -> tuple[memoryview | Non
 
 
 def _unwrapped(text: str) -> memoryview | None:
-    data = text.encode()
-    if data.startswith(_DATA_URL):
-        _head, found, data = data.partition(_BASE64)
+    data = text.view if isinstance(text, LongText) else memoryview(text.encode())
+    if text.startswith("data:"):
+        head, found, _ = text.partition(";base64,")
         if not found:
             return None
-    return memoryview(data) if data else None
+        data = data[len(f"{head}{found}".encode()) :]
+    return data or None
 
 
 def _about(answer: _Answer) -> tuple[Mapping[str, Any], bool]:

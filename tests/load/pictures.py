@@ -1,16 +1,21 @@
 """A provider of large pictures, in base64 or behind links, sent as fast as they are taken."""
 
 import asyncio
+import base64
 import contextlib
+import json
 
 from tests.own_thread import OwnThread
 
 
 class Pictures(OwnThread):
-    """Answers below `/base64` with a picture, below `/link` with a link to one."""
+    """Answers below `/base64` with a picture, below `/link` with a link to one, below `/words` with one among words."""
 
     def __init__(self, answer, picture):
         self._answer, self._picture = answer, picture
+        parts = [{"text": "An otter, très chic"}, {"inlineData": {"mimeType": "image/png", "data": "DATA"}}]
+        words = json.dumps({"candidates": [{"content": {"parts": parts}}]}, ensure_ascii=False).encode()
+        self._among_words = words.replace(b"DATA", base64.b64encode(picture))
 
     @property
     def base(self):
@@ -39,6 +44,8 @@ class Pictures(OwnThread):
                     kind, body = "image/png", self._picture
                 elif path.startswith("/link"):
                     body = b'{"created":1,"data":[{"url":"%s/picture"}]}' % self.base.encode()
+                elif path.startswith("/words"):
+                    body = self._among_words
                 writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode())
                 for at in range(0, len(body), 1 << 18):
                     writer.write(body[at : at + (1 << 18)])

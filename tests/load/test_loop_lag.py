@@ -30,6 +30,7 @@ WAYS = {
     "base64 as it came": ("/base64", "b64_json"),
     "base64 to a link": ("/base64", "url"),
     "a link to base64": ("/link", "b64_json"),
+    "base64 among words": ("/words", "b64_json"),
 }
 
 
@@ -64,7 +65,11 @@ def probed(tmp_path_factory):
 @pytest.mark.parametrize(("path", "form"), WAYS.values(), ids=WAYS)
 async def test_large_answers_leave_the_loop_to_others(probed, pictures, path, form):
     config = {"provider": "openai-compatible", "custom_host": pictures.base + path}
-    body = json.dumps({"prompt": "an otter", "response_format": form}).encode()
+    asked = {"prompt": "an otter", "response_format": form}
+    if path == "/words":
+        config |= {"provider": "google", "api_key": "test-key-not-real"}
+        asked["model"] = "gemini-2.5-flash-image"
+    body = json.dumps(asked).encode()
     lag(probed)
     for _ in range(4 if FULL else 1):
         crowds = [Crowd(probed.url) for _ in range(AT_ONCE)]

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway import long_json
 from gateway.catalogue import BUILT_IN
 from gateway.images import Embedded, ImageRequest, InMemory, Picture, Upload
 from gateway.providers import PROVIDERS
@@ -275,6 +276,13 @@ def test_a_cassette_replays(file):
     for value in cassette.target.credentials.values():
         assert "not-real" in value, "a test key says that it is one"
 
+    assert told(*replay(cassette)) == cassette.outcome
+
+
+@pytest.mark.parametrize("file", _files(), ids=lambda file: str(file.relative_to(CASSETTES).with_suffix("")))
+def test_it_replays_as_well_where_its_texts_are_long(file, monkeypatch):
+    monkeypatch.setattr(long_json, "LONG", 4)
+    cassette = msgspec.json.decode(file.read_bytes(), type=Cassette)
     assert told(*replay(cassette)) == cassette.outcome
 
 
