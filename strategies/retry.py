@@ -66,6 +66,8 @@ class Retry(Generic[Req_contra, Rep_co]):
         journey.retries = retries
         if isinstance(outcome, Failure) and not outcome.skipped:
             journey.exhausted[self] = outcome
+            if self.budget_of is not None and context.has_way_out(outcome):
+                self.budget_of(request).spend(outcome)  # another target is asked next
         return outcome
 
     async def _again(self, request: Req_contra, context: Context, outcome: Failure) -> tuple[Outcome[Rep_co], int]:

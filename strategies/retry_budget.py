@@ -59,6 +59,10 @@ class RetryBudget:
         self._hedges -= 1
         return True
 
+    def spend(self, failure: Failure) -> None:
+        """Note that another target is asked after the failure: it draws on the same purse, and is never refused."""
+        self._purse = max(0.0, self._purse - _COSTS.get(failure.cause, _COST))
+
     def over(self, failure: Failure | None = None) -> None:
         """Note that a try after the first is over; after a success its cost is returned, unless money may be gone."""
         self.repeats -= 1

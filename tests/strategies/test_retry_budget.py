@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from strategies import BreakerRule, Cause, Health, RetryRule, Success
+from strategies import BreakerRule, Cause, Fallback, Health, RetryRule, Success
 from strategies.retry_budget import RetryBudget
 from tests.strategies.scripted import (
     CUT,
@@ -79,6 +79,28 @@ def test_it_refills_slowly_by_time_and_by_what_succeeds_at_once():
         budget.end(well=True)
     assert taken(budget, error(500), now=20.0) == 3
     assert taken(budget, error(500), now=1e6) == 20, "and never holds more than at first"
+
+
+def test_a_fallback_draws_on_the_purse_and_is_never_refused():
+    budget = begun(10_000)
+    for _ in range(4):
+        budget.spend(CUT)
+    assert taken(budget, error(500)) == 4
+    for _ in range(10):
+        budget.spend(CUT)
+    assert taken(budget, UNREACHABLE, now=5.0) == 1, "what is drawn from nothing is no debt"
+
+
+async def test_what_falls_back_leaves_fewer_retries_to_the_others():
+    health, dead = Health(NEVER_OPENS), always("dead", error(500))
+    tree = Fallback([target(dead, RetryRule(attempts=1), health=health), target(always("well", "a picture"))])
+    answers = [await ask(tree) for _ in range(40)]
+    assert all(isinstance(answer.outcome, Success) for answer in answers)
+    alone = Health(NEVER_OPENS)
+    for _ in range(40):
+        await ask(target(always("as dead", error(500)), RetryRule(attempts=1), health=alone))
+    assert sum(answer.tried.count("dead") for answer in answers) < len(answers) + 20
+    assert lent(health) == at_rest()
 
 
 def test_a_repeat_that_was_worth_it_returns_its_cost_unless_money_may_be_gone():
