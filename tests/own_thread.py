@@ -1,11 +1,14 @@
 """A server that plays someone else: on a loop and a thread of its own, so that nothing of ours can hold it up."""
 
 import asyncio
+import contextlib
 import threading
+
+BACKLOG = 1024
 
 
 class OwnThread:
-    """Serves between `with` and its end; whoever inherits says how, in `_serve`."""
+    """Serves between `with` and its end; whoever inherits says how, in `_one`, in `_line`, or in `_serve`."""
 
     port: int
 
@@ -37,6 +40,27 @@ class OwnThread:
 
     async def _serve(self, ready, stop):
         """Listen on `port`, set `ready`, and clean up after `stop`."""
+        server = await asyncio.start_server(self._line, "127.0.0.1", 0, backlog=BACKLOG)
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await stop.wait()
+        server.close()
+        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _line(self, reader, writer):
+        """Answer what comes on one connection."""
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                while await self._one(reader, writer):
+                    pass
+        finally:
+            writer.close()
+
+    async def _one(self, reader, writer):
+        """Answer one request; return whether the connection goes on."""
         raise NotImplementedError
 
 

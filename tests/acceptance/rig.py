@@ -33,27 +33,7 @@ class Moody(OwnThread):
     def times(self, key):
         return [at for asker, at in self.asked if asker == key]
 
-    async def _serve(self, ready, stop):
-        server = await asyncio.start_server(self._line, "127.0.0.1", 0, backlog=1024)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
-        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-    async def _line(self, reader, writer):
-        try:
-            while await self._request(reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-    async def _request(self, reader, writer):
+    async def _one(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         first, *lines = head.strip().split("\r\n")
         assert first == "POST /v1/images/generations HTTP/1.1"

@@ -85,18 +85,7 @@ class Provider(OwnThread):
         """Return the requests as soon as there are so many."""
         return within(seconds, lambda: len(self.seen) >= count) and list(self.seen)
 
-    async def _serve(self, ready, stop):
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=1024)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
-        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-    async def _connection(self, reader, writer):
+    async def _line(self, reader, writer):
         self.connects += 1
         line = _Line(self, self.connects, reader, writer)
         try:

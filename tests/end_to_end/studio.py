@@ -102,26 +102,6 @@ class Studio(OwnThread):
         known = {"provider": "openai-compatible", "custom_host": self.url, "cb_config": patience}
         return {**known, **({} if model is None else {"override_params": {"model": model}}), **more}
 
-    async def _serve(self, ready, stop):
-        server = await asyncio.start_server(self._line, "127.0.0.1", 0, backlog=256)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
-        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-    async def _line(self, reader, writer):
-        try:
-            while await self._one(reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
     async def _one(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         first, *lines = head.strip().split("\r\n")

@@ -1,8 +1,6 @@
 """A provider on a bare socket that breaks off its answers: after how many bytes, and how, the prompt's number says."""
 
-import asyncio
 import base64
-import contextlib
 import functools
 import gzip
 import io
@@ -127,26 +125,7 @@ class Cutter(OwnThread):
 
     asked: list[str] = field(default_factory=list)
 
-    async def _serve(self, ready, stop):
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
-        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-    async def _connection(self, reader, writer):
-        try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                while await self._answer(reader, writer):
-                    pass
-        finally:
-            writer.close()
-
-    async def _answer(self, reader, writer):
+    async def _one(self, reader, writer):
         """Answer one request; return whether the connection goes on."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         first, *lines = head.strip().split("\r\n")

@@ -1,6 +1,5 @@
 """S17 to S19: small requests and answers that want to become large, or take long."""
 
-import asyncio
 import gzip
 import re
 import time
@@ -43,13 +42,6 @@ class Packed(OwnThread):
 
     body = b""
     coding = "identity"
-
-    async def _serve(self, ready, stop):
-        server = await asyncio.start_server(self._line, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
 
     async def _line(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")

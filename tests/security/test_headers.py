@@ -1,6 +1,5 @@
 """S15 and S16: what may stand in a header, on the way to a provider and on the way back."""
 
-import asyncio
 import json
 import re
 
@@ -105,13 +104,6 @@ TOLD = {
 
 class Chatty(OwnThread):
     """Says all of that with every answer; the model says with which status."""
-
-    async def _serve(self, ready, stop):
-        server = await asyncio.start_server(self._line, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
 
     async def _line(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 import random
 
@@ -32,25 +31,6 @@ _FAILED = _answer(503, b'{"error": {"message": "scripted 503", "type": "t", "par
 
 class Painters(OwnThread):
     """The path says what is done: `/small/…`, `/large/…`, `/events/…`, `/fails/…`, `/cut/…`, `/stalls/…`."""
-
-    async def _serve(self, ready, stop):
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=1024)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
-        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-    async def _connection(self, reader, writer):
-        try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                while await self._one(reader, writer):
-                    pass
-        finally:
-            writer.close()
 
     async def _one(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()

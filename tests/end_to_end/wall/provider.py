@@ -76,17 +76,6 @@ class Provider(OwnThread):
     def now_ms(self):
         return (time.monotonic() - self.began) * 1000
 
-    async def _serve(self, ready, stop):
-        server = await asyncio.start_server(self._line, "127.0.0.1", 0, backlog=1024)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
-        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
     async def _line(self, reader, writer):
         self.connects += 1
         line = Line(self, reader, writer)
