@@ -125,7 +125,10 @@ class Images:
         route = choice.route
         objected = objection(request, route, chooser.catalogue)
         if objected is not None:
-            raise objected
+            try:
+                raise objected
+            finally:
+                del objected  # a frame that holds what it raises is a circle, which only the collector breaks
         seconds = seconds_allowed(headers, route.deadline) - call.queued
         flag_of(headers, REFRESH)
         if flag_of(headers, "x-gateway-explain"):

@@ -243,7 +243,8 @@ class Conversation:
 
 
 def _lost(received: Received | Failure) -> bool:
-    return isinstance(received, Failure) and received.cause in _LOST
+    # What has a code of its own, such as a link without encryption or an answer too large, is so the next time too.
+    return isinstance(received, Failure) and received.cause in _LOST and received.code is None
 
 
 def _hiccup(received: Received | Failure) -> bool:

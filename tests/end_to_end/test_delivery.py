@@ -310,6 +310,7 @@ def test_a_providers_link_to_where_it_may_not_lead_is_no_picture(gateway, studio
     assert got.status == 502, got.json
     assert got.code.startswith("upstream_")
     assert got.maybe_billed == 1
+    assert got.seconds < 1, "what may not be followed is not tried again"
     assert "not-real" not in got.error["message"]
     rescued = painted(gateway, fallback(studio.target("links-to"), studio.target("good")), "b64_json")
     assert (rescued.status, rescued.attempts) == (200, 2)
