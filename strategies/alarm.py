@@ -73,7 +73,7 @@ class Until:
         """Swallow the cancellation that is its own, or what became of it; another one that came as well passes."""
         self._alarm.cancel()
         if self.expired:
-            self.expired = self._task.uncancel() <= self._cancelling and kind in _ENDED
+            self.expired = self._task.uncancel() <= self._cancelling and kind is not None and issubclass(kind, _ENDED)
         return self.expired
 
     def _ring(self) -> None:

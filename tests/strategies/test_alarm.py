@@ -94,6 +94,20 @@ async def test_an_error_of_its_own_passes():
         raise TimeoutError
 
 
+class Slow(TimeoutError):
+    """What a library makes of a cancellation."""
+
+
+@pytest.mark.parametrize("error", [TimeoutError, Slow])
+async def test_what_became_of_its_cancellation_is_its_own(error):
+    with Until(now() + 5) as limit:
+        try:
+            await asyncio.sleep(math.inf)
+        except asyncio.CancelledError:
+            raise error from None
+    assert limit.expired
+
+
 async def test_the_inner_of_two_ends_alone():
     with Until(now() + 9) as outer:
         with Until(now() + 2) as inner:
