@@ -72,7 +72,8 @@ class Breaker:
         self._well = 0
         self._probe: Lease | None = None
         self._probe_until = 0.0
-        self._slices = [[-1, 0, 0] for _ in range(_SLICES)]
+        self._slices: dict[int, list[int]] = {}
+        """Number of a slice of time → what ended well in it, and what did not; only those that had anything."""
 
     def enter(self, now: float, until: float) -> Lease | None:
         """Return leave for an attempt that ends by `until`, or `None` where it is barred."""
@@ -110,14 +111,15 @@ class Breaker:
 
     def _count(self, now: float, rng: random.Random, *, well: bool) -> None:
         number = int(now / _SLICE_SECONDS)
-        current = self._slices[number % _SLICES]
-        if current[0] != number:
-            current[:] = [number, 0, 0]
+        current = self._slices.get(number)
+        if current is None:
+            self._slices = {each: told for each, told in self._slices.items() if each > number - _SLICES}
+            current = self._slices[number] = [0, 0]
         if well:
-            current[1] += 1
+            current[0] += 1
             self._in_a_row = 0
             return
-        current[2] += 1
+        current[1] += 1
         self._in_a_row += 1
         rule = self._rule
         if (rule.consecutive is not None and self._in_a_row >= rule.consecutive) or self._is_bad_share(number):
@@ -125,8 +127,8 @@ class Breaker:
 
     def _is_bad_share(self, number: int) -> bool:
         rule = self._rule
-        recent = [slice_ for slice_ in self._slices if slice_[0] > number - _SLICES]
-        good, bad = sum(slice_[1] for slice_ in recent), sum(slice_[2] for slice_ in recent)
+        recent = [told for each, told in self._slices.items() if each > number - _SLICES]
+        good, bad = sum(told[0] for told in recent), sum(told[1] for told in recent)
         return rule.share is not None and good + bad >= rule.minimum and bad >= rule.share * (good + bad)
 
     def _conclude(self, now: float, rng: random.Random, *, well: bool) -> None:
@@ -152,7 +154,7 @@ class Breaker:
 
     def _forget(self) -> None:
         self._in_a_row = self._well = 0
-        self._slices = [[-1, 0, 0] for _ in range(_SLICES)]
+        self._slices = {}
 
     def _is_probed(self, now: float) -> bool:
         return self._probe is not None and now < self._probe_until

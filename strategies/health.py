@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections import deque
 
 from strategies.breaker import DEFAULT_BREAKER, Breaker, BreakerRule
 from strategies.node import Cause, Failure, Outcome, Success
@@ -37,7 +36,7 @@ class Health:
         self.in_flight = 0
         self._latency = 0.0
         self._measured = -math.inf
-        self._latencies: deque[float] = deque(maxlen=_REMEMBERED)
+        self._latencies: list[float] = []  # thousands of targets may be known: most of them have few answers
 
     @property
     def load(self) -> float:
@@ -89,7 +88,7 @@ class Health:
         else:
             self._latency = seconds
         self._measured = now
-        self._latencies.append(seconds)
+        self._remember(seconds)
 
     def _counts(self, failure: Failure, seconds: float) -> bool:
         """Whether a failure says that the target is sick; a limit shorter than most answers take says nothing."""
@@ -100,7 +99,7 @@ class Health:
         """Note an attempt without an answer: one that was left after long counts as slow, one that failed even more."""
         p95 = self.p95
         if p95 is not None and seconds > p95:
-            self._latencies.append(seconds)
+            self._remember(seconds)
         if failure is None:
             return
         if failure.cause not in _SAYS_NOTHING and not failure.skipped:
@@ -109,3 +108,8 @@ class Health:
         if failure.cause is Cause.RATE_LIMITED and failure.retry_after is not None:
             # It is left alone for as long as it asked.
             self.throttled = max(self.throttled, now + min(failure.retry_after, LONGEST_THROTTLE))
+
+    def _remember(self, seconds: float) -> None:
+        self._latencies.append(seconds)
+        if len(self._latencies) > _REMEMBERED:
+            del self._latencies[0]
