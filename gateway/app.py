@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 import orjson
 from starlette.applications import Starlette
@@ -13,7 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.alerts import Alerts
 from gateway.choose import Choice, Chooser
+from gateway.choose.callers import Callers
+from gateway.config.snapshot import Snapshot
 from gateway.config.spec import TargetSpec
 from gateway.config.trusted_hosts import host_matcher
 from gateway.config.watch import Configs
@@ -28,23 +32,32 @@ from gateway.http.images import Images
 from gateway.http.incoming import JSON_EDIT_BYTES, Incoming
 from gateway.http.models import Models
 from gateway.http.openapi import described
+from gateway.http.record import Records
 from gateway.http.remote import Remote
 from gateway.http.seats import Seats
 from gateway.images import ImageRequest, Room
 from gateway.keeping import kept_intents, kept_pictures
+from gateway.ledger import Spent
+from gateway.planes import routes_of
 from gateway.providers import PROVIDERS
 from gateway.server import is_loopback
 from gateway.settings import Settings
-from gateway.state import Flights, Memory
-from gateway.target import ImageTarget, Outside, Pools, Tokens
+from gateway.state import Flights, Memory, SingleFlight, State
+from gateway.stores import Stores, opened
+from gateway.target import ImageTarget, Outside, Pools, Till, Tokens
+from gateway.target.till import Unpriced
 from gateway.transport import ByteBudget, Transport
 from gateway.wire import Outcome
+
+if TYPE_CHECKING:
+    from gateway.shared import Shared
 
 _log = logging.getLogger("gateway.app")
 
 _GENERATIONS = "/v1/images/generations"
 _IMAGES = tuple(f"{root}/images/{what}" for root in ("/v1", "") for what in ("generations", "edits", "variations"))
 _SWEEP_SECONDS = 600.0
+_SETTLE_SECONDS = 30.0
 _LAST_SECONDS = 30.0
 """For what goes on although its callers have left, as it has an idempotency key; the server waits no longer."""
 
@@ -63,10 +76,19 @@ class Gateway:
         )
         self.delivery = kept_pictures(settings)
         self.budget = ByteBudget(settings.byte_budget)
-        self._state = Memory(settings.cache_bytes)
-        self._flights: Flights[Outcome] = Flights()
-        self._intents = kept_intents(settings)
-        self.once = Once(self._intents)
+        self.stores: Stores | None = None
+        self.records = Records(settings.log_prompts)
+        self._till = Till(
+            ledger=None,
+            unpriced=cast("Unpriced", settings.unpriced),
+            unpriced_usd=settings.unpriced_usd,
+            tell=Alerts(settings.alert_webhook, settings.alert_secret).tell,
+        )
+        self._shared = None if not settings.redis else _shared(settings)
+        self._state: State = Memory(settings.cache_bytes) if self._shared is None else self._shared.state
+        self._flights: SingleFlight[Outcome] = Flights() if self._shared is None else self._shared.flights
+        self._intents = kept_intents(settings) if self._shared is None else None
+        self.once = Once(self._intents if self._shared is None else self._shared.claims)
         self._tokens, self._pools = Tokens(), Pools()
         self._snapshot = live.snapshot
         self._chooser = self._new_chooser()
@@ -81,9 +103,18 @@ class Gateway:
                 _log.exception("the changed configs cannot be compiled; those before them go on serving")
         return self._chooser
 
-    def tenant(self, headers: Mapping[str, str]) -> str:
-        """Return the name of the caller's API key, none where the gateway is open; raises `InvalidKey`."""
-        return self.chooser().tenant(headers)
+    def callers(self) -> Callers:
+        """Return the keys there are now."""
+        return self.chooser().callers
+
+    def till(self) -> Till:
+        """Return where requests are paid now."""
+        return self._till
+
+    async def spent(self, accounts: Sequence[tuple[str, str]]) -> Sequence[Spent]:
+        """Return what accounts have used of their windows; raises `LedgerLost`."""
+        ledger = self._till.ledger
+        return [Spent()] * len(accounts) if ledger is None else await ledger.spent(accounts)
 
     async def explained(self, choice: Choice, request: ImageRequest, seconds: float) -> bytes:
         """Return the story of a route, as `x-gateway-explain` answers it."""
@@ -94,13 +125,15 @@ class Gateway:
 
     async def fetch(self, address: str, param: str, room: Room) -> bytes:
         """Return the picture that a caller's link leads to."""
-        return await Remote(self._transport, self._trusts())(address, param, room)
+        return await Remote(self._transport, self.trusts())(address, param, room)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Open what needs a running loop, and close it again."""
         await self._transport.open()
+        await self._open_stores()
         tasks = [asyncio.create_task(self.live.watch(self.stopping)), asyncio.create_task(self._sweep())]
+        tasks.append(asyncio.create_task(self._settle()))
         told = asyncio.create_task(self._told_to_stop())
         try:
             yield
@@ -111,7 +144,21 @@ class Gateway:
             await asyncio.gather(*tasks, return_exceptions=True)
             left = await told + self.settings.drain_seconds - asyncio.get_running_loop().time()
             await self.once.finish(min(max(left, 0.0), _LAST_SECONDS))
+            await self._till.close()
+            if self._shared is not None:
+                await self._shared.close()
+            if self.stores is not None:
+                await self.stores.close()
             await self._transport.close()
+
+    async def _open_stores(self) -> None:
+        self.stores = stores = await opened(self.settings)
+        if stores is not None:
+            self.records.journal = stores.journal
+            stores.begin()
+        if self._shared is not None:
+            self._shared.begin(self._pools, stores)
+        self._chooser = self._new_chooser()
 
     async def _told_to_stop(self) -> float:
         await self.stopping.wait()
@@ -128,7 +175,19 @@ class Gateway:
                     _log.warning("what is kept cannot be swept: %s", error)
             await asyncio.sleep(_SWEEP_SECONDS)
 
-    def _trusts(self) -> Callable[[str], bool]:
+    async def _settle(self) -> None:
+        """Count as spent, now and then, what nobody lived to settle."""
+        while True:
+            await self._till.sweep()
+            await asyncio.sleep(_SETTLE_SECONDS)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the files hold now."""
+        return self._snapshot
+
+    def trusts(self) -> Callable[[str], bool]:
+        """Return what tells which hosts the operator trusts."""
         return host_matcher((*self.settings.trusted_hosts, *self._snapshot.gateway.trusted_hosts))
 
     def _leaf_of(self) -> Callable[[TargetSpec, bool], ImageTarget]:
@@ -141,18 +200,39 @@ class Gateway:
             pools=self._pools,
             state=self._state,
             flights=self._flights,
-            trusts=self._trusts(),
+            till=self._till,
+            trusts=self.trusts(),
         )
         return lambda spec, checks: ImageTarget(spec, PROVIDERS[spec.provider], outside, checks)
 
     def _new_chooser(self) -> Chooser:
+        settings, stores, gateway = self.settings, self.stores, self._snapshot.gateway
+        till = self._till
+        till.budgets = tuple(budget for budget in gateway.budgets if budget.by_target)
+        if stores is not None:
+            till.ledger, till.rates = stores.ledger, stores.rates
+        if self._shared is not None:
+            till.ledger, till.rates = self._shared.ledger, self._shared.rates
+        callers = Callers(
+            gateway.api_keys,
+            None if stores is None else stores.stored,
+            admin=None if stores is None else stores.admin,
+            open_without_keys=settings.open or is_loopback(settings.host),
+        )
         return Chooser(
             self._snapshot,
-            open_without_keys=self.settings.open or is_loopback(self.settings.host),
+            callers=callers,
+            stored=None if stores is None else stores.stored,
             default_config=self.settings.default_config or None,
             trusted_hosts=self.settings.trusted_hosts,
             make_leaf=self._leaf_of(),
         )
+
+
+def _shared(settings: Settings) -> "Shared":
+    from gateway.shared import Shared  # noqa: PLC0415 - its client is an extra, for those who want it
+
+    return Shared(settings)
 
 
 def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
@@ -169,6 +249,8 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
         budget=gateway.budget,
         once=gateway.once,
         seats=seats,
+        till=gateway.till,
+        records=gateway.records,
     )
     models, files = Models(gateway.chooser), Files(gateway.delivery)
     slow = Starlette(
@@ -180,6 +262,7 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
             *(HttpRoute(root + "/images/files/{name}", files.__call__) for root in ("/v1", "")),
             *(HttpRoute(root + "/models", models.__call__) for root in ("/v1", "")),
             *(HttpRoute(root + "/models/{id:path}", models.__call__) for root in ("/v1", "")),
+            *routes_of(gateway),
         ],
         exception_handlers={HTTPException: _refused},
         lifespan=gateway.lifespan,
@@ -189,7 +272,7 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
     caps = {path: settings.max_json_bytes for path in _IMAGES if path.endswith("generations")}
     uploads = max(settings.max_upload_bytes, JSON_EDIT_BYTES)
     caps |= {path: uploads for path in _IMAGES if path not in caps}
-    door = Door(_shortcut(hot, slow), gateway.tenant)
+    door = Door(_shortcut(hot, slow), gateway.callers)
     return Guard(door, cap=lambda path: caps.get(path, settings.max_json_bytes)), gateway
 
 
@@ -218,6 +301,7 @@ def _readyz(gateway: Gateway) -> Callable[[Request], Awaitable[Response]]:
             "problems": [str(problem) for problem in gateway.live.problems],
             "reloads": gateway.live.reloads,
             "failed_reloads": gateway.live.failed_reloads,
+            **({"store": "none"} if gateway.stores is None else gateway.stores.told()),
         }
         return Response(orjson.dumps(body), status_code=503 if stopping else 200, media_type="application/json")
 

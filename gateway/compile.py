@@ -19,7 +19,7 @@ from gateway.config.spec import (
     leaves,
 )
 from gateway.images import ImageReply, ImageRequest
-from gateway.target import Cached, FanOut, ImageTarget
+from gateway.target import Cached, FanOut, ImageTarget, Paid
 from strategies import (
     BILLING,
     Attempt,
@@ -191,9 +191,9 @@ def retry_rule(spec: TargetSpec) -> RetryRule:
 
 
 def _target(spec: TargetSpec, leaf: ImageNode) -> ImageNode:
-    """Nest one target, outermost first: fan-out → retry → gate → attempt → timeout → leaf."""
+    """Nest one target, outermost first: fan-out → retry → gate → paid → attempt → timeout → leaf."""
     attempt = Attempt(spec.path, Timeout(leaf, spec.request_timeout), BILLING[spec.billing])
     if not isinstance(leaf, ImageTarget):
         return Retry(attempt, retry_rule(spec))
-    gate = Gate(spec.path, attempt, leaf.health)
+    gate = Gate(spec.path, Paid(attempt, leaf), leaf.health)
     return FanOut(Retry(gate, retry_rule(spec), lambda request: leaf.health(request).budget), leaf)

@@ -82,6 +82,14 @@ class Overloaded(GatewayError):
     type = "server_error"
 
 
+class TooOften(GatewayError):
+    """The caller has used up a rate limit."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+
+
 class UnsupportedEncoding(GatewayError):
     """The body is encoded in a way that is not read."""
 

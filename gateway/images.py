@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
+from gateway.ledger import Account
 from gateway.secret import Secret
 from strategies import value
 
@@ -109,6 +110,8 @@ class ImageRequest:
     """The provider's key, where the caller sent it."""
     tenant: str = ""
     """Whose request it is: nothing that is kept for one tenant is shown to another."""
+    payers: tuple[Account, ...] = ()
+    """Whose budgets it is paid from, beside those of the target."""
     part: Part | None = None
     room: Room | None = field(default=None, compare=False)
 
@@ -126,6 +129,7 @@ class ImageRequest:
             headers=self.headers,
             credential=self.credential,
             tenant=self.tenant,
+            payers=self.payers,
             part=self.part,
             room=self.room,
         )
@@ -183,6 +187,8 @@ class ImageReply:
     pictures: tuple[Picture, ...] = ()
     canonical: bytes | bytearray | None = None
     """The provider's body, where it is already the answer the caller gets."""
+    shapes: tuple[tuple[str | None, int | None, int | None], ...] = ()
+    """Format, width and height of each picture that was looked at."""
     created: int | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     """`usage`, `size`, `quality`, `background`, `output_format`, where known."""
@@ -197,5 +203,7 @@ class ImageReply:
     """When the last of them has to be there, on the loop's clock."""
     cache: CacheStatus = "DISABLED"
     """What the cache had to do with it, as `x-portkey-cache-status` says it."""
+    spared_usd: float | None = None
+    """What it would have cost, where it was kept."""
     kept_by: str | None = None
     """The path of the target that it was kept for, where no attempt was made."""

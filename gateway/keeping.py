@@ -1,4 +1,4 @@
-"""Where the gateway keeps what outlives a request: the data folder, the key in it, the store for pictures."""
+"""Where the gateway keeps what outlives a request: the data folder, the keys in it, database and pictures."""
 
 import logging
 import os
@@ -8,11 +8,16 @@ from pathlib import Path
 from gateway.delivery import Delivery, FolderStore, Links, PictureStore
 from gateway.settings import Settings
 from gateway.state.intents import Intents
+from gateway.store.database import Database, StoreLost, database, sqlite_url
+from gateway.store.migrations import migrate
+from gateway.store.sealing import MasterKeys, key_from
+from gateway.store.vault import Vault, open_vault
 
 _log = logging.getLogger("gateway.keeping")
 
 _KEY_BYTES = 32
 _KEY_FILE = "link-signing.key"
+_MASTER_FILE = "master.key"
 
 
 def data_folder(settings: Settings) -> Path:
@@ -36,13 +41,49 @@ def picture_store(settings: Settings, data: Path) -> PictureStore:
 
 def signing_key(data: Path) -> bytes:
     """Return the key that signs links, made by the first process that needs it."""
-    file = data / _KEY_FILE
+    return _made_key(data, _KEY_FILE, "links given out so far end")
+
+
+def master_keys(settings: Settings) -> MasterKeys:
+    """Return the keys that seal what is stored: as they are set, else one that the first start made.
+
+    Raises `OSError` where there is no place for one, and `ValueError` for what is no key.
+    """
+    written = [word for word in settings.master_key.split(",") if word.strip()]
+    if written:
+        return MasterKeys([key_from(word) for word in written])
+    return MasterKeys([_made_key(data_folder(settings), _MASTER_FILE, "the secrets in its database are lost")])
+
+
+async def opened_store(settings: Settings) -> tuple[Database, Vault]:
+    """Return the database, at the schema of this version, and what opens its secrets; raises `StoreLost`."""
+    data = data_folder(settings)
+    try:
+        if not settings.store:
+            data.mkdir(parents=True, exist_ok=True)
+        master = master_keys(settings)
+    except OSError as error:
+        raise StoreLost(f"{data}: {error.strerror or error}") from None
+    except ValueError as wrong:
+        raise StoreLost(f"master_key: {wrong}") from None
+    store = database(settings.store or sqlite_url(data / "beamsplitter.db"))
+    try:
+        await migrate(store)
+        return store, await open_vault(store, master)
+    except BaseException:
+        await store.close()
+        raise
+
+
+def _made_key(data: Path, name: str, loss: str) -> bytes:
+    """Return a key that is kept in the data folder, made by the first process that needs it."""
+    file = data / name
     data.mkdir(parents=True, exist_ok=True)
     try:
-        return _read(file)
+        return _read(file, loss)
     except FileNotFoundError:
         pass
-    aside = data / f"{_KEY_FILE}.{secrets.token_hex(8)}"
+    aside = data / f"{name}.{secrets.token_hex(8)}"
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
         new.write(secrets.token_bytes(_KEY_BYTES))
     try:
@@ -51,13 +92,13 @@ def signing_key(data: Path) -> bytes:
         pass
     finally:
         aside.unlink()
-    return _read(file)
+    return _read(file, loss)
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, loss: str) -> bytes:
     key = file.read_bytes()
     if len(key) != _KEY_BYTES:
-        raise OSError(f"{file} is not the key it has to be; remove it, and links given out so far end")
+        raise OSError(f"{file} is not the key it has to be; put the right one there, or remove it, and {loss}")
     return key
 
 

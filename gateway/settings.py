@@ -42,7 +42,7 @@ class Settings:
     configs: str = _setting("", "Folder of gateway configs, or one file.")
     data: str = _setting(
         "",
-        "Folder for what is kept: pictures, and the key of links to them.  [default: in the user's state folder]",
+        "Folder for what is kept: the database, records, pictures, keys.  [default: in the user's state folder]",
     )
     public_url: str = _setting(
         "", "Base of the links that are given out, such as https://img.example.  [default: where the caller found us]"
@@ -62,6 +62,42 @@ class Settings:
         "Signs links to pictures; to be the same where several gateways share them.  [default: a key made in --data]",
         secret=True,
     )
+    store: str = _setting(
+        "",
+        "Database for configs, keys and records: postgresql://user:password@host/name.  [default: a file in --data]",
+        secret=True,
+    )
+    redis: str = _setting(
+        "",
+        "Redis or Valkey that gateways share: redis://host:6379/0.  [default: each process has its own state]",
+        secret=True,
+    )
+    master_key: str = _setting(
+        "",
+        "Seals the secrets in the database: 32 bytes as base64 or hex; several separated by commas while it is being "
+        "replaced, the first seals.  [default: a key made in --data]",
+        secret=True,
+    )
+    admin_key: str = _setting(
+        "",
+        "Opens the control plane: 16 visible characters or more.  [default: made at the first start, shown once]",
+        secret=True,
+    )
+    log_prompts: str = _setting(
+        "store", "What records keep of prompts: store, hash or drop.", choices=("store", "hash", "drop")
+    )
+    log_keep_days: int = _setting(90, "Days that records of requests are kept.", low=1, high=3650)
+    journal_bytes: int = _setting(
+        256 << 20, "Most bytes of records that wait in --data while the database cannot be written to.", low=1 << 20
+    )
+    unpriced: str = _setting(
+        "refuse",
+        "Requests whose price nobody knows, where there is a budget: refuse, allow or estimate.",
+        choices=("refuse", "allow", "estimate"),
+    )
+    unpriced_usd: float = _setting(0.1, "What a picture of unknown price counts for by estimate.", low=0, high=1000)
+    alert_webhook: str = _setting("", "Address that is told when an account comes to its alert_threshold.")
+    alert_secret: str = _setting("", "Signs what is sent to alert_webhook; at least 32 characters.", secret=True)
     workers: int = _setting(1, "Number of worker processes.", low=1, high=64)
     default_config: str = _setting("", "Id of the config for requests that name none.")
     open: bool = _setting(False, "Listen beyond loopback although no API key is configured.")  # noqa: FBT003 - its default

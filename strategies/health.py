@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 
 from strategies.breaker import DEFAULT_BREAKER, Breaker, BreakerRule
 from strategies.node import Cause, Failure, Outcome, Success
@@ -23,11 +24,20 @@ _SAYS_NOTHING = frozenset({Cause.POLICY, Cause.INVALID, Cause.UNSUPPORTED, Cause
 class Health:
     """Lives as long as the process, is shared by all configs that lead to the same target, and survives reloads."""
 
-    __slots__ = ("_latencies", "_latency", "_measured", "breaker", "budget", "in_flight", "rule", "slots", "throttled")
+    __slots__ = (
+        *("_latencies", "_latency", "_measured", "_tell", "breaker", "budget"),
+        *("in_flight", "rule", "slots", "throttled"),
+    )
 
-    def __init__(self, rule: BreakerRule = DEFAULT_BREAKER, most_at_once: int | None = None) -> None:
-        """Begin well and idle."""
+    def __init__(
+        self,
+        rule: BreakerRule = DEFAULT_BREAKER,
+        most_at_once: int | None = None,
+        tell: Callable[[float], None] | None = None,
+    ) -> None:
+        """Begin well and idle; `tell` passes on for how many seconds the target asks to be left alone."""
         self.rule = rule
+        self._tell = tell
         self.breaker = Breaker(rule)
         self.budget = RetryBudget()
         self.slots = None if most_at_once is None else asyncio.Semaphore(most_at_once)
@@ -107,7 +117,10 @@ class Health:
             self._measured = now
         if failure.cause is Cause.RATE_LIMITED and failure.retry_after is not None:
             # It is left alone for as long as it asked.
-            self.throttled = max(self.throttled, now + min(failure.retry_after, LONGEST_THROTTLE))
+            pause = min(failure.retry_after, LONGEST_THROTTLE)
+            if self._tell is not None and now + pause > self.throttled:
+                self._tell(pause)
+            self.throttled = max(self.throttled, now + pause)
 
     def _remember(self, seconds: float) -> None:
         self._latencies.append(seconds)

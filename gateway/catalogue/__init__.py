@@ -3,7 +3,7 @@
 from gateway.catalogue.adapt import fit, inexpressible
 from gateway.catalogue.malformed import malformed
 from gateway.catalogue.models import BUILT_IN, CANONICAL, Catalogue, ModelRow, UnknownRow, row_of
-from gateway.catalogue.price import price, price_range
+from gateway.catalogue.price import most, price, price_range
 from gateway.catalogue.refuse import refusal
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "fit",
     "inexpressible",
     "malformed",
+    "most",
     "price",
     "price_range",
     "refusal",

@@ -41,6 +41,17 @@ def price_range(row: ModelRow, params: Mapping[str, Any]) -> tuple[float, float]
     return round(min(each) * count, _DIGITS), round(max(each) * count, _DIGITS)
 
 
+def most(row: ModelRow, params: Mapping[str, Any]) -> float | None:
+    """Return what a request may cost at most, the words of its prompt included; `None` where that is not known."""
+    prices = price_range(row, params)
+    if prices is None:
+        return None
+    tokens, prompt = row.prices and row.prices.tokens, params.get("prompt")
+    # A token has at least one byte.
+    words = len(str(prompt).encode()) * tokens.text_in / _MILLION if tokens and prompt else 0.0
+    return round(prices[1] + words, _DIGITS)
+
+
 def _each(row: ModelRow, params: Mapping[str, Any]) -> float | None:
     each = _possible(row, params)
     return each[0] if each and each[0] == each[-1] else None

@@ -1,11 +1,14 @@
 """Who sends a request, what it brought along for a provider, and what it may reach."""
 
+import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
+from gateway.choose.stored import Stored
 from gateway.compile import Route
-from gateway.config.gateway_file import ApiKey
+from gateway.config.api_key import PAINT, ApiKey
+from gateway.config.scopes import SCOPES
 from gateway.config.spec import TargetSpec
 from gateway.config.virtual_key import VirtualKey
 from gateway.errors import InvalidKey, NotAllowed
@@ -18,27 +21,59 @@ _LIKE_A_KEY = re.compile(r"[!-~]{16,512}")
 """As the schema of the gateway file has them: what looks otherwise is not worth a look-up."""
 
 
+ADMIN = ApiKey(name="admin", id="admin", scopes=SCOPES)
+"""Who has the admin key."""
+
+
+class Admin:
+    """The admin key, as far as it has to be recognised."""
+
+    def __init__(self, digest: str, digest_of: Callable[[str], str]) -> None:
+        """Keep the digest of the key, and what makes digests."""
+        self._digest = digest
+        self._digest_of = digest_of
+
+    def is_key(self, presented: str) -> bool:
+        """Whether this is the admin key."""
+        return hmac.compare_digest(self._digest, self._digest_of(presented))
+
+
 class Callers:
     """The API keys of one gateway; without any, it is open to everyone who reaches it, or to nobody."""
 
     def __init__(
-        self, keys: tuple[ApiKey, ...], virtual_keys: Mapping[str, VirtualKey], *, open_without_keys: bool = True
+        self,
+        keys: Mapping[Fingerprint, ApiKey],
+        stored: Stored | None = None,
+        *,
+        admin: "Admin | None" = None,
+        open_without_keys: bool = True,
     ) -> None:
-        """Keep the keys, and what the names of deployments stand for.
+        """Keep the keys of the gateway file, and what finds those of the database.
 
-        A gateway that others reach and that was not told to be open stays closed when an edit takes its last key away.
+        A gateway that others reach and that was not told to be open stays closed when its last key is taken away.
         """
-        self._open = open_without_keys and not keys
-        self._keys = {key.key: key for key in keys}
-        self._virtual_keys = virtual_keys
+        self._open_without_keys = open_without_keys
+        self._keys = keys
+        self._stored = stored
+        self._admin = admin
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody needs a key for pictures."""
+        return self._open_without_keys and not self._keys and not (self._stored and self._stored.has_keys)
 
     def caller(self, headers: Mapping[str, str]) -> ApiKey | None:
         """Return whose request it is, `None` where the gateway is open; raises `InvalidKey`."""
-        if self._open:
+        if self.is_open:
             return None
+        return self.key_holder(headers)
+
+    def key_holder(self, headers: Mapping[str, str]) -> ApiKey:
+        """Return whose key a request carries; raises `InvalidKey`."""
         for presented in (headers.get(_OWN), _token(headers)):
             key = self._known(presented)
-            if key is not None:
+            if key is not None and not key.is_over:
                 return key
         raise InvalidKey(
             "This gateway needs one of its own keys: send it in x-portkey-api-key, or as Authorization: Bearer <key>."
@@ -52,8 +87,23 @@ class Callers:
                 return Secret(presented)
         return None
 
-    def check_allowed(self, caller: ApiKey, route: Route, model: str | None) -> None:
-        """Raise `NotAllowed` unless the caller may use every target of the route with the model that it gets."""
+    def check_allowed(
+        self,
+        caller: ApiKey,
+        route: Route,
+        model: str | None,
+        virtual_keys: Mapping[str, VirtualKey],
+        *,
+        by_operator: bool,
+    ) -> None:
+        """Raise `NotAllowed` unless the caller may use every target of the route with the model that it gets.
+
+        What a deployment stands for is taken from the words of operators alone: from files, and from virtual keys.
+        """
+        if PAINT not in caller.scopes:
+            raise NotAllowed(f"The key {caller.name!r} is not for pictures: it has not the scope {PAINT}.")
+        if caller.allow_providers is None and caller.allow_models is None:
+            return
         for target in route.targets.values():
             if caller.allow_providers is not None and target.provider not in caller.allow_providers:
                 raise NotAllowed(
@@ -62,7 +112,7 @@ class Callers:
                 )
             if caller.allow_models is None:
                 continue
-            sent = self._model_sent(target, model, by_operator=route.spec.id is not None)
+            sent = _model_sent(target, model, virtual_keys, by_operator=by_operator)
             if sent is None or not any(fnmatchcase(sent, pattern) for pattern in caller.allow_models):
                 what = "leave the model to the provider" if sent is None else f"use the model {sent!r}"
                 raise NotAllowed(
@@ -72,24 +122,32 @@ class Callers:
                 )
 
     def _known(self, presented: str | None) -> ApiKey | None:
-        if not self._keys or not presented or _LIKE_A_KEY.fullmatch(presented) is None:
+        if not presented or _LIKE_A_KEY.fullmatch(presented) is None:
             return None
-        return self._keys.get(Fingerprint(presented))
+        found = self._keys.get(Fingerprint(presented)) if self._keys else None
+        if found is None and self._stored is not None:
+            found = self._stored.api_key(presented)
+        if found is None and self._admin is not None and self._admin.is_key(presented):
+            found = ADMIN
+        return found
 
-    def _model_sent(self, target: TargetSpec, model: str | None, *, by_operator: bool) -> str | None:
-        """Return the model that will paint, as far as words say it; what stands behind a deployment, operators say."""
-        deployment = target.options.get("azure_deployment_id")
-        if deployment is not None:
-            declared = {} if target.virtual_key is None else self._virtual_keys[target.virtual_key].options
-            if by_operator or declared.get("azure_deployment_id") == deployment:
-                words = target.options if by_operator else declared
-                deployment = words.get("azure_model_name", deployment)
-            return str(deployment)
-        shaping = target.shaping
-        if "model" in shaping.drop_params:
-            return None
-        sent = shaping.override_params.get("model", model or shaping.default_params.get("model"))
-        return None if sent is None else str(sent)
+
+def _model_sent(
+    target: TargetSpec, model: str | None, virtual_keys: Mapping[str, VirtualKey], *, by_operator: bool
+) -> str | None:
+    """Return the model that will paint, as far as words say it; what stands behind a deployment, operators say."""
+    deployment = target.options.get("azure_deployment_id")
+    if deployment is not None:
+        declared = {} if target.virtual_key is None else virtual_keys[target.virtual_key].options
+        if by_operator or declared.get("azure_deployment_id") == deployment:
+            words = target.options if by_operator else declared
+            deployment = words.get("azure_model_name", deployment)
+        return str(deployment)
+    shaping = target.shaping
+    if "model" in shaping.drop_params:
+        return None
+    sent = shaping.override_params.get("model", model or shaping.default_params.get("model"))
+    return None if sent is None else str(sent)
 
 
 def allows(caller: ApiKey | None, provider: str, model: str) -> bool:

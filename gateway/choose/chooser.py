@@ -3,13 +3,16 @@
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.catalogue import ModelRow
 from gateway.choose.callers import Callers, allows
 from gateway.choose.named_target import PROVIDER, VIRTUAL_KEY, bare, family_headers, named_target, provider_in
+from gateway.choose.stored import Stored
 from gateway.compile import ImageNode, Route, compile_config
+from gateway.config.api_key import DEFAULT_WORKSPACE, ApiKey
 from gateway.config.document import Document
 from gateway.config.inline import read_inline
 from gateway.config.overrides import Overrides, with_overrides
@@ -18,6 +21,7 @@ from gateway.config.snapshot import Snapshot
 from gateway.config.spec import ConfigSpec, SettingsSpec, TargetSpec
 from gateway.config.suggest import did_you_mean
 from gateway.config.trusted_hosts import host_matcher
+from gateway.config.virtual_key import VirtualKey
 from gateway.errors import ConfigNotFound, GatewayError, InvalidConfig, Problem
 from gateway.providers import PROVIDERS
 from gateway.secret import Secret
@@ -49,8 +53,6 @@ class Choice:
     credential: Secret | None
     model: str | None
     """The model without the provider it was prefixed with."""
-    tenant: str = ""
-    """The name of the caller's API key; none where the gateway is open."""
 
 
 class Chooser:
@@ -63,62 +65,72 @@ class Chooser:
         default_config: str | None,
         trusted_hosts: tuple[str, ...],
         make_leaf: Callable[[TargetSpec, bool], ImageNode],
-        open_without_keys: bool = True,
+        callers: Callers | None = None,
+        stored: Stored | None = None,
     ) -> None:
         """Compile what the files hold."""
         gateway = snapshot.gateway
         self._virtual_keys = gateway.virtual_keys
         self.catalogue = gateway.catalogue
-        self._callers = Callers(gateway.api_keys, gateway.virtual_keys, open_without_keys=open_without_keys)
+        self.budgets = gateway.budgets
+        self.callers = callers or Callers(gateway.api_keys)
+        self._stored = stored
         self._default = default_config or gateway.default_config
         self._make_leaf = make_leaf
         self._trusts = host_matcher((*trusted_hosts, *gateway.trusted_hosts))
         configs = snapshot.configs.items()
-        self.stored: Mapping[str, Route] = {
+        self.declared: Mapping[str, Route] = {
             id_: compile_config(spec, make_leaf) for id_, spec in configs if isinstance(spec, ConfigSpec)
         }
         self._settings = {id_: spec.settings for id_, spec in configs if isinstance(spec, SettingsSpec)}
         self._remembered: OrderedDict[tuple[str | None, ...], tuple[Route, bool]] = OrderedDict()
         self._targets = 0
 
-    def tenant(self, headers: Mapping[str, str]) -> str:
-        """Return the name of the caller's API key, none where the gateway is open; raises `InvalidKey`."""
-        caller = self._callers.caller(headers)
-        return "" if caller is None else caller.name
-
     def reachable(self, headers: Mapping[str, str]) -> list[ModelRow]:
         """Return the models that a caller may use."""
-        caller = self._callers.caller(headers)
+        caller = self.callers.caller(headers)
         return [row for row in self.catalogue.all_rows() if allows(caller, row.provider, row.id)]
 
     def configured(self) -> frozenset[str]:
         """Return the providers that need no credential of the caller's: they have one here, or need none."""
         keys = {key.provider for key in self._virtual_keys.values()}
-        targets = (target for route in self.stored.values() for target in route.targets.values())
+        targets = (target for route in self.declared.values() for target in route.targets.values())
         local = {slug for slug, adapter in PROVIDERS.items() if adapter.local}
         return frozenset(keys | local | {target.provider for target in targets if not target.passthrough})
 
-    def choose(self, headers: Mapping[str, str], model: str | None) -> Choice:
+    def choose(self, headers: Mapping[str, str], model: str | None, caller: ApiKey | None = None) -> Choice:
         """Return the route for a request; raises the `GatewayError` that says what is missing."""
-        caller = self._callers.caller(headers)
         config = headers.get(_CONFIG)
+        workspace = DEFAULT_WORKSPACE if caller is None else caller.workspace
         if config is None and PROVIDER not in headers and VIRTUAL_KEY not in headers:
-            config = (caller and caller.default_config) or self._default
-        route = self.stored.get(config) if config is not None else None
-        model_read = False
+            config = (caller and caller.default_config) or self._default_of(workspace)
+        route = self.declared.get(config) if config is not None else None
+        by_operator, model_read = route is not None, False
         if route is None or any(name in headers for name in _OVERRIDING):
-            route, model_read = self._compiled(headers, config, model)
+            route, model_read = self._compiled(headers, config, model, workspace)
         if model_read and model is not None:
             model = bare(model)
         if caller is not None:
-            self._callers.check_allowed(caller, route, model)
-        tenant = "" if caller is None else caller.name
-        return Choice(route, self._callers.credential(headers), model, tenant)
+            keys = self._keys_of(workspace)
+            self.callers.check_allowed(caller, route, model, keys, by_operator=by_operator)
+        return Choice(route, self.callers.credential(headers), model)
 
-    def _compiled(self, headers: Mapping[str, str], config: str | None, model: str | None) -> tuple[Route, bool]:
+    def _default_of(self, workspace: str) -> str | None:
+        stored = None if self._stored is None else self._stored.default_config(workspace)
+        return stored or self._default
+
+    def _keys_of(self, workspace: str) -> Mapping[str, VirtualKey]:
+        declared = self._virtual_keys
+        return declared if self._stored is None else self._stored.virtual_keys(workspace, declared)
+
+    def _compiled(
+        self, headers: Mapping[str, str], config: str | None, model: str | None, workspace: str
+    ) -> tuple[Route, bool]:
         """Return the route made from this request's own words, and whether the model's prefix was one of them."""
         named = headers.get(PROVIDER), headers.get(VIRTUAL_KEY)
+        generation = 0 if self._stored is None else self._stored.generation(workspace)
         key = (
+            f"{workspace} {generation}" if generation else "",  # where nothing is stored, all see the same
             config,
             *named,
             *map(headers.get, _OVERRIDING),
@@ -127,7 +139,7 @@ class Chooser:
         )
         known = self._remembered.get(key)
         if known is None:
-            known = self._remembered[key] = self._compile(headers, config, model)
+            known = self._remembered[key] = self._compile(headers, config, model, workspace)
             self._targets += len(known[0].targets)
             while len(self._remembered) > _REMEMBERED or self._targets > _REMEMBERED_TARGETS:
                 _, (forgotten, _) = self._remembered.popitem(last=False)
@@ -136,13 +148,16 @@ class Chooser:
             self._remembered.move_to_end(key)
         return known
 
-    def _compile(self, headers: Mapping[str, str], config: str | None, model: str | None) -> tuple[Route, bool]:
+    def _compile(
+        self, headers: Mapping[str, str], config: str | None, model: str | None, workspace: str
+    ) -> tuple[Route, bool]:
         overrides = self._overrides(headers)
-        stored = config is not None and config in self.stored
-        if stored:
-            spec, model_read = self.stored[str(config)].spec, False
+        document, kept = self._document(config, workspace)
+        if document is None:
+            spec, model_read = self.declared[str(config)].spec, False
         else:
-            spec, model_read = self._parsed(headers, config, model)
+            spec, model_read = self._parsed(document, headers, config, model, workspace)
+            spec = replace(spec, id=config) if kept else spec
         if overrides is not None:
             spec = with_overrides(spec, overrides)
         try:
@@ -150,21 +165,23 @@ class Chooser:
         except MissingField as missing:
             raise InvalidConfig([Problem(message=f"{missing}.")]) from None
         if overrides is not None and overrides.custom_host is not None and not overrides.custom_host_trusted:
-            _check_custom_host(route, from_caller=not stored)
+            _check_custom_host(route, from_caller=not kept)
         return route, model_read
 
-    def _parsed(self, headers: Mapping[str, str], config: str | None, model: str | None) -> tuple[ConfigSpec, bool]:
+    def _parsed(
+        self, document: Document, headers: Mapping[str, str], config: str | None, model: str | None, workspace: str
+    ) -> tuple[ConfigSpec, bool]:
         """Return the config that the request brings along, or the one that its headers or its model describe."""
-        document = Document(data={}) if config is None else self._read(config)
+        virtual_keys = self._keys_of(workspace)
         named = None
         if needs_target(document):
             parse_settings(document)  # a slip of its own is told before what the headers lack
-            named = named_target(headers, model, document.data, self._virtual_keys, self.catalogue)
+            named = named_target(headers, model, document.data, virtual_keys, self.catalogue)
             document = Document(data={**document.data, **named.fields})
         try:
             spec = parse(
                 document,
-                virtual_keys=self._virtual_keys,
+                virtual_keys=virtual_keys,
                 trusted_hosts=self._trusts,
                 host_from_header=_CUSTOM_HOST in headers,
             )
@@ -174,19 +191,28 @@ class Chooser:
             raise named.blamed(invalid, alone=config is None) from None
         return spec, named is not None and named.model_read
 
-    def _read(self, config: str) -> Document:
+    def _document(self, config: str | None, workspace: str) -> tuple[Document | None, bool]:
+        """Return what is to be read, `None` for a declared config, and whether it is kept here for callers to name."""
+        if config is None:
+            return Document(data={}), False
+        if config in self.declared:
+            return None, True
         if config in self._settings:
             # Not as from a file: what headers add to it is the caller's, and no more trusted for standing beside it.
-            return Document(data=self._settings[config])
+            return Document(data=self._settings[config]), False
+        kept = None if self._stored is None else self._stored.config(workspace, config)
+        if kept is not None:
+            return Document(data=kept.document), True
         document = read_inline(config)
         if document is not None:
-            return document
+            return document, False
         takes = "the id of a stored config, a JSON object, or base64 of one"
         if not _LIKE_A_WORD.fullmatch(config):
             raise InvalidConfig([Problem(message=f"this is not {takes}.", path=_CONFIG)])
         said = "that id."
         if _LIKE_AN_ID.fullmatch(config):  # what is not may hold a key, and is not repeated
-            said = f"the id {config!r}{did_you_mean(config, [*self.stored, *self._settings])}"
+            own = () if self._stored is None else self._stored.configs(workspace)
+            said = f"the id {config!r}{did_you_mean(config, [*self.declared, *self._settings, *own])}"
         raise ConfigNotFound(f"No config has {said} {_CONFIG} takes {takes}.", param=_CONFIG)
 
     def _overrides(self, headers: Mapping[str, str]) -> Overrides | None:

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +19,19 @@ from gateway.app import build
 from gateway.config.last_good import LastGood
 from gateway.config.suggest import did_you_mean
 from gateway.config.watch import Configs, LiveConfigs, NoConfigs
-from gateway.keeping import data_folder, picture_store, signing_key
+from gateway.keeping import data_folder, opened_store, picture_store, signing_key
 from gateway.settings import InvalidSetting, Settings, read, shown
+from gateway.store.changes import count_api_keys
+from gateway.store.database import StoreLost
+from gateway.store.vault import admin_digest
 
 _UNUSABLE = 2
+_LIKE_A_KEY = re.compile(r"[!-~]{16,512}")
 _SECRET_BYTES = 32
 _BAD_CONFIGS = 78
 """The exit code for configuration errors that supervisors know from sysexits."""
+_UNUSABLE_STORE = 69
+"""The same for a service that cannot be had."""
 
 
 def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -60,8 +67,8 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
     Every setting can also be given as a variable, BEAMSPLITTER_PORT for --port, or under `server:` in gateway.yaml;
     the flag wins, then the variable, then the file.
 
-    Exits with 0 after a signal, with 2 when a setting cannot be used or the port is taken, with 78 when the configs
-    cannot be served.
+    Exits with 0 after a signal, with 2 when a setting cannot be used or the port is taken, with 69 when the database
+    cannot be used, with 78 when the configs cannot be served.
     """
     try:
         early = read(flags, os.environ, {})
@@ -80,11 +87,19 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
             f"url_secret: expected at least {_SECRET_BYTES} bytes, as whoever guesses it can sign links of their own; "
             "`openssl rand -base64 32` makes one."
         )
+    if settings.admin_key and not _LIKE_A_KEY.fullmatch(settings.admin_key):
+        raise click.UsageError("admin_key: expected 16 to 512 visible ASCII characters.")
+    if settings.alert_webhook and not settings.alert_webhook.startswith(("https://", "http://")):
+        raise click.UsageError("alert_webhook: expected an address such as https://hooks.example/beamsplitter.")
+    _refuse_redis(settings)
+    if 0 < len(settings.alert_secret) < _SECRET_BYTES:
+        raise click.UsageError(f"alert_secret: expected at least {_SECRET_BYTES} characters.")
     _refuse_bad_configs(settings, live)
     if print_settings:
         click.echo(orjson.dumps(shown(settings), option=orjson.OPT_INDENT_2))
         return
-    _refuse_open_doors(settings, live)
+    first = _first_look(settings)
+    _refuse_open_doors(settings, live, stored_keys=first.api_keys)
     _refuse_lost_pictures(settings)
     logging.getLogger().setLevel(settings.log_level.upper())
     sys.exit(
@@ -93,7 +108,7 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
-            on_bound=lambda port: _greet(settings, live, port),
+            on_bound=lambda port: _greet(settings, live, port, first.admin_key),
             drain_seconds=settings.drain_seconds,
         )
     )
@@ -102,6 +117,20 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
 def _application(settings: Settings, live: Configs) -> tuple[ASGIApp, asyncio.Event]:
     application, gateway = build(settings, live)
     return application, gateway.stopping
+
+
+def _refuse_redis(settings: Settings) -> None:
+    if not settings.redis:
+        return
+    try:
+        from gateway.state.redis import Server  # noqa: PLC0415 - its client is an extra
+
+        Server(settings.redis)
+    except ImportError:
+        message = "redis: it needs a client that is not installed: pip install 'beamsplitter[redis]'"
+        raise click.UsageError(message) from None
+    except ValueError as wrong:
+        raise click.UsageError(f"redis: {wrong}") from None
 
 
 def _refuse_bad_configs(settings: Settings, live: Configs) -> None:
@@ -120,11 +149,41 @@ def _refuse_bad_configs(settings: Settings, live: Configs) -> None:
         raise click.UsageError(f"default_config: no config is called {default!r} in {live.path}{hint}")
 
 
-def _refuse_open_doors(settings: Settings, live: Configs) -> None:
-    if not (server.is_loopback(settings.host) or live.snapshot.gateway.api_keys or settings.open):
+@dataclasses.dataclass(frozen=True, slots=True)
+class _FirstLook:
+    """What is in the database at the start."""
+
+    api_keys: int = 0
+    admin_key: str | None = None
+    """The admin key, where it was made just now; nobody can read it again."""
+
+
+def _first_look(settings: Settings) -> _FirstLook:
+    """Bring the database up to date before anything is served; what stops that is told in one sentence."""
+    try:
+        return asyncio.run(_looked(settings))
+    except StoreLost as lost:
+        if not (settings.store or settings.data or settings.master_key):
+            return _FirstLook()  # nobody asked for a place: pictures are served without records
+        click.echo(f"The database cannot be used: {lost}.", err=True)
+        sys.exit(_UNUSABLE_STORE)
+
+
+async def _looked(settings: Settings) -> _FirstLook:
+    database, vault = await opened_store(settings)
+    try:
+        key = None if settings.admin_key else (await admin_digest(database, vault))[1]
+        return _FirstLook(await count_api_keys(database), key)
+    finally:
+        await database.close()
+
+
+def _refuse_open_doors(settings: Settings, live: Configs, *, stored_keys: int) -> None:
+    if not (server.is_loopback(settings.host) or live.snapshot.gateway.api_keys or stored_keys or settings.open):
         click.echo(
             f"Refusing to listen on {settings.host}: without any API key everybody who reaches it could use your "
-            "providers' keys. Add api_keys to gateway.yaml, listen on 127.0.0.1, or say --open.",
+            "providers' keys. Add api_keys to gateway.yaml or make one by `beamsplitter keys create`, listen on "
+            "127.0.0.1, or say --open.",
             err=True,
         )
         sys.exit(_UNUSABLE)
@@ -144,7 +203,7 @@ def _refuse_lost_pictures(settings: Settings) -> None:
         raise click.UsageError(f"{place}: no pictures can be kept there: {error.strerror or error}.") from None
 
 
-def _greet(settings: Settings, live: Configs, port: int) -> None:
+def _greet(settings: Settings, live: Configs, port: int, admin_key: str | None) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{port}"
     count = len(live.snapshot.configs)
@@ -161,6 +220,8 @@ def _greet(settings: Settings, live: Configs, port: int) -> None:
         f"  curl -s {url}/v1/images/generations -H 'content-type: application/json' \\\n"
         f"""    -d '{{"prompt": "an otter reading a map"{model}}}' | python3 -c "{decode}" > otter.png"""
     )
+    if admin_key is not None:
+        click.echo(f"The admin key, made just now and never shown again: {admin_key}")
     sys.stdout.flush()
 
 

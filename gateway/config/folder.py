@@ -177,7 +177,7 @@ def _references(gateway: GatewayFile) -> Iterator[tuple[str, str]]:
     if gateway.default_config is not None:
         inside = "$.server" if "default_config" in gateway.server else "$"
         yield f"{inside}.default_config", gateway.default_config
-    for index, key in enumerate(gateway.api_keys):
+    for index, key in enumerate(gateway.api_keys.values()):
         if key.default_config is not None:
             yield f"$.api_keys[{index}].default_config", key.default_config
 

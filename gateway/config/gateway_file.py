@@ -7,37 +7,27 @@ from typing import Any
 
 from gateway import settings
 from gateway.catalogue import BUILT_IN, Catalogue
+from gateway.config.api_key import DEFAULT_SCOPES, DEFAULT_WORKSPACE, ApiKey, moment
+from gateway.config.budgets import Budget
 from gateway.config.catalogue_rows import own_catalogue
 from gateway.config.document import Document
+from gateway.config.grammar import checked
 from gateway.config.not_yet import ALIASES, advice_for_provider
 from gateway.config.provider_fields import FIELDS
 from gateway.config.reading import FAULTY, Path, Reading, given
+from gateway.config.scopes import fault_of_scope
 from gateway.config.shape import Check, check_array, check_free, check_string, refuse
 from gateway.config.suggest import did_you_mean, listed, nearest, printable, shown
 from gateway.config.trusted_hosts import fault_of_pattern
-from gateway.config.virtual_key import VirtualKey, parse_virtual_key
+from gateway.config.virtual_key import VirtualKey, limits_of, parse_virtual_key
 from gateway.errors import InvalidConfig
 from gateway.secret import Fingerprint
 from schemas import load
 
 SCHEMA = load("gateway_file")
 
-_NOT_YET = frozenset({"usage_limits", "rate_limits", "scopes", "workspace_id", "expires_at"})
 _SETTINGS = tuple(name for name in settings.NAMES if name != "configs")
 _FEW = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """A caller: who it is by its key, and what it may reach."""
-
-    name: str
-    key: Fingerprint
-    default_config: str | None = None
-    allow_providers: tuple[str, ...] | None = None
-    """`None`: all of them."""
-    allow_models: tuple[str, ...] | None = None
-    """Patterns in which `*` stands for any characters; `None`: all models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +38,9 @@ class GatewayFile:
     """Setting → value, for `gateway.settings.read`."""
     default_config: str | None = None
     virtual_keys: Mapping[str, VirtualKey] = field(default_factory=dict)
-    api_keys: tuple[ApiKey, ...] = ()
+    api_keys: Mapping[Fingerprint, ApiKey] = field(default_factory=dict)
+    """Each under its key."""
+    budgets: tuple[Budget, ...] = ()
     catalogue: Catalogue = BUILT_IN
     """What is known of models, the operator's own rows among it."""
     trusted_hosts: tuple[str, ...] = ()
@@ -58,14 +50,15 @@ class GatewayFile:
 def read_gateway_file(document: Document) -> GatewayFile:
     """Return what the document says; raises `InvalidConfig` with all that is wrong."""
     reading = Reading(document)
-    checked = _check(SCHEMA)(document.data, (), reading)
-    clean: dict[str, Any] = checked if isinstance(checked, dict) else {}
+    read = _check(SCHEMA)(document.data, (), reading)
+    clean: dict[str, Any] = read if isinstance(read, dict) else {}
     server = _settings(given(clean, "server") or {}, reading)
     gateway = GatewayFile(
         server=server,
         default_config=_default_config(given(clean, "default_config"), server, reading),
         virtual_keys=_virtual_keys(given(clean, "virtual_keys") or {}, reading),
         api_keys=_api_keys(given(clean, "api_keys") or [], reading),
+        budgets=_budgets(given(clean, "budgets") or [], reading),
         catalogue=own_catalogue(given(clean, "catalogue") or [], reading),
         trusted_hosts=_trusted_hosts(server, reading),
     )
@@ -76,6 +69,8 @@ def read_gateway_file(document: Document) -> GatewayFile:
 
 def _check(schema: Mapping[str, Any]) -> Check:
     match schema:
+        case {"$ref": name}:
+            return checked(name.rpartition("/")[2])
         case {"type": "object", "additionalProperties": False}:
             return _check_object(schema)
         case {"type": "object"}:
@@ -103,8 +98,6 @@ def _check_object(schema: Mapping[str, Any]) -> Check:
 
 
 def _unknown(key: str, names: Collection[str]) -> str:
-    if key in _NOT_YET:
-        return f"`{key}` has no effect in this version yet; remove it."
     guess = nearest(key, names)
     if guess is None and len(names) <= _FEW:
         return f"Unknown key `{printable(key)}`; the keys here are {listed(names, 'and')}."
@@ -175,8 +168,8 @@ def _virtual_keys(written: Mapping[str, Any], reading: Reading) -> dict[str, Vir
     return found
 
 
-def _api_keys(written: list[Any], reading: Reading) -> tuple[ApiKey, ...]:
-    keys: list[ApiKey] = []
+def _api_keys(written: list[Any], reading: Reading) -> dict[Fingerprint, ApiKey]:
+    keys: dict[Fingerprint, ApiKey] = {}
     names: dict[str, int] = {}
     secrets: dict[str, int] = {}
     for index, row in enumerate(written):
@@ -189,16 +182,47 @@ def _api_keys(written: list[Any], reading: Reading) -> tuple[ApiKey, ...]:
         if secret is not None and secrets.setdefault(secret, index) != index:
             reading.report((*path, "key"), f"This is already the key of entry {secrets[secret] + 1}.")
         providers = _all(given(allow, "providers"), (*path, "allow", "providers"), reading, _of_provider)
-        keys.append(
-            ApiKey(
-                name=name or "",
-                key=Fingerprint(secret or ""),
-                default_config=given(row, "default_config"),
-                allow_providers=providers and tuple(ALIASES.get(slug, slug) for slug in providers),
-                allow_models=_all(given(allow, "models"), (*path, "allow", "models"), reading),
-            )
+        scopes = _all(given(row, "scopes"), (*path, "scopes"), reading, fault_of_scope)
+        usage, rates = limits_of(row, path, reading)
+        keys[Fingerprint(secret or "")] = ApiKey(
+            name=name or "",
+            workspace=given(row, "workspace_id") or DEFAULT_WORKSPACE,
+            scopes=DEFAULT_SCOPES if scopes is None else frozenset(scopes),
+            expires=_expiry(given(row, "expires_at"), (*path, "expires_at"), reading),
+            default_config=given(row, "default_config"),
+            allow_providers=providers and tuple(ALIASES.get(slug, slug) for slug in providers),
+            allow_models=_all(given(allow, "models"), (*path, "allow", "models"), reading),
+            usage=usage,
+            rates=rates,
         )
-    return tuple(keys)
+    return keys
+
+
+def _expiry(written: str | None, path: Path, reading: Reading) -> float | None:
+    if written is None:
+        return None
+    try:
+        return moment(written)
+    except ValueError:
+        message = f"`expires_at` must be a date or time such as 2027-01-31T00:00:00Z, not {shown(written)}."
+        reading.report(path, message)
+        return None
+
+
+def _budgets(written: list[Any], reading: Reading) -> tuple[Budget, ...]:
+    found: dict[str, Budget] = {}
+    for index, row in enumerate(written):
+        if row is FAULTY:
+            continue
+        path = ("budgets", index)
+        name = given(row, "name") or ""
+        if name in found:
+            reading.report((*path, "name"), f"`{printable(name)}` is already the name of another budget.")
+        usage, rates = limits_of(row, path, reading)
+        if "usage_limits" not in row and "rate_limits" not in row:
+            reading.report(path, "A budget needs `usage_limits` or `rate_limits`.")
+        found[name] = Budget(name=name, per=given(row, "per") or "", only=given(row, "only"), usage=usage, rates=rates)
+    return tuple(found.values())
 
 
 def _of_provider(slug: str) -> str | None:

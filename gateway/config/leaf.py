@@ -131,6 +131,8 @@ def _stored(slug: str, node: dict[str, Any], place: Place, own: Settings, around
         settings,
         provider=key.provider,
         virtual_key=key.slug,
+        account=key.account,
+        expires=key.expires,
         credentials=key.credentials,
         options={**key.options, **options_of(row, node)},
         custom_host=host,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.images import ImageRequest
+from gateway.ledger import Account
 from gateway.secret import Secret
 from strategies import DEFAULT_BREAKER, BreakerRule
 
@@ -72,6 +73,10 @@ class TargetSpec:
     name: str | None = None
     virtual_key: str | None = None
     """The slug it was resolved from, for people to read."""
+    account: Account | None = None
+    """What is counted for that virtual key, where it has limits."""
+    expires: float | None = None
+    """When that virtual key ends, in seconds since the epoch."""
     credentials: Mapping[str, Secret] = field(default_factory=dict)
     """`api_key`, `azure_ad_token`: the provider fields that are secret."""
     options: Mapping[str, Any] = field(default_factory=dict)

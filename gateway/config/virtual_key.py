@@ -13,6 +13,7 @@ from gateway.config.provider_fields import ALL_FIELDS, FIELDS, ProviderFields, o
 from gateway.config.reading import FAULTY, Path, Reading, given
 from gateway.config.suggest import listed
 from gateway.errors import Problem
+from gateway.ledger import Account, RateLimit, UsageLimit, read_rates, read_usage
 from gateway.secret import Secret
 
 
@@ -25,6 +26,20 @@ class VirtualKey(Settings):
     credentials: Mapping[str, Secret] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     from_file: bool = True
+    workspace: str | None = None
+    """Whose it is; `None`: declared in a file, for all."""
+    usage: UsageLimit | None = None
+    rates: tuple[RateLimit, ...] = ()
+    expires: float | None = None
+    """Seconds since the epoch."""
+
+    @property
+    def account(self) -> Account | None:
+        """What is counted for it, where it has limits."""
+        if self.usage is None and not self.rates:
+            return None
+        owner = "" if self.workspace is None else f"{self.workspace}/"
+        return Account(f"virtual_key:{owner}{self.slug}", f"the virtual key {self.slug!r}", self.usage, self.rates)
 
 
 def parse_virtual_key(slug: str, document: Document, path: str) -> VirtualKey | list[Problem]:
@@ -34,6 +49,7 @@ def parse_virtual_key(slug: str, document: Document, path: str) -> VirtualKey | 
     if entry is FAULTY:
         return reading.problems
     settings = settings_of(entry, (), reading)
+    usage, rates = limits_of(entry, (), reading)
     provider = given(entry, "provider")
     if provider is not None and provider.startswith("@"):
         reading.report(("provider",), "A virtual key names a provider itself, not another virtual key.")
@@ -48,9 +64,30 @@ def parse_virtual_key(slug: str, document: Document, path: str) -> VirtualKey | 
                 credentials=credentials,
                 options=options,
                 from_file=document.from_file,
+                usage=usage,
+                rates=rates,
                 **settings,
             )
     return reading.problems
+
+
+def limits_of(entry: dict[str, Any], path: Path, reading: Reading) -> tuple[UsageLimit | None, tuple[RateLimit, ...]]:
+    """Return `usage_limits` and `rate_limits` of an entry whose shape is checked, after reporting what they lack."""
+    usage, rates = given(entry, "usage_limits"), given(entry, "rate_limits")
+    if _is_faulty(usage) or _is_faulty(rates):
+        return None, ()
+    spent, often = read_usage(usage), read_rates(rates)
+    for name, faults in (("usage_limits", spent), ("rate_limits", often)):
+        for where, message in faults if isinstance(faults, list) else ():
+            reading.report((*path, name, *where), message)
+    return None if isinstance(spent, list) else spent, () if isinstance(often, list) else often
+
+
+def _is_faulty(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether something in a value was reported already."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return value is FAULTY or (isinstance(value, list) and any(map(_is_faulty, value)))
 
 
 def credentials_of(row: ProviderFields, node: dict[str, Any]) -> dict[str, Secret]:

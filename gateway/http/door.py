@@ -9,35 +9,49 @@ from collections.abc import Callable, Iterator, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.choose.callers import ADMIN, Callers
+from gateway.config.api_key import ApiKey
 from gateway.errors import GatewayError
 from gateway.http import reply
+from gateway.http.control.operator import OPERATOR, Operator
 from gateway.http.decode import trace_id_of
 
-TENANT = "gateway.tenant"
-"""Where the scope of a request that came in says whose it is."""
+CALLER = "gateway.caller"
+"""Where the scope of a request that came in says whose it is: an `ApiKey`, or `None` where the gateway is open."""
 
 _OPEN = re.compile(rb"/livez|/readyz|/openapi\.json|(?:/v1)?/images/files/[A-Za-z0-9._-]+")
 """Probes and the description of the API tell nothing of anybody's pictures; links to those carry a signature."""
+
+_CONTROL = re.compile(r"(?:/v1)?/(?:configs|virtual-keys|api-keys|logs|feedback|analytics)(?:/.*)?", re.DOTALL)
+"""What nobody does without a key, even where the gateway is open. Paths as the routes see them."""
+_SIGNED = re.compile(rb"(?:/v1)?/logs/exports/[A-Za-z0-9-]+/file")
 
 
 class Door:
     """Passes requests on that may come in, and answers the others itself."""
 
-    def __init__(self, app: ASGIApp, tenant: Callable[[Mapping[str, str]], str]) -> None:
-        """Stand before `app`; `tenant` tells who comes, and raises the `GatewayError` of whoever may not come in."""
+    def __init__(self, app: ASGIApp, callers: Callable[[], Callers]) -> None:
+        """Stand before `app`; `callers` knows the keys there are now."""
         self._app = app
-        self._tenant = tenant
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or hand over."""
         if scope["type"] == "http" and _OPEN.fullmatch(scope["raw_path"]) is None:
             headers = _Headers(scope)
             try:
-                scope[TENANT] = self._tenant(headers)
+                if _CONTROL.fullmatch(scope["path"]) is None:
+                    scope[CALLER] = self._callers().caller(headers)
+                elif _SIGNED.fullmatch(scope["raw_path"]) is None:
+                    scope[OPERATOR] = _operator(self._callers().key_holder(headers))
             except GatewayError as caught:
                 await reply.write(send, *_answer(caught, headers))
                 return
         await self._app(scope, receive, send)
+
+
+def _operator(key: ApiKey) -> Operator:
+    return Operator("admin") if key is ADMIN else Operator(key.known_as, key.workspace, key.scopes)
 
 
 class _Headers(Mapping[str, str]):

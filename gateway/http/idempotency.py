@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +15,9 @@ from gateway.http.reply import Answer, Content, Headers
 from gateway.http.sliced import Sliced
 from gateway.http.spool import Closing
 from gateway.images import ImageRequest, Room
-from gateway.state.intents import Claim, Intents, Kept, Verdict
+from gateway.state.claims import Answered, Claim, Claims, Verdict
+from gateway.state.in_threads import InThreads
+from gateway.state.intents import Intents
 from gateway.transport import UNCOUNTED
 
 _log = logging.getLogger("gateway.http")
@@ -46,7 +48,7 @@ class _Run:
 
     fingerprint: str
     closing: Closing
-    task: "asyncio.Task[Answer | Kept | Verdict] | None" = None
+    task: "asyncio.Task[Answer | Answered | Verdict] | None" = None
     users: int = 1
 
     def leave(self) -> None:
@@ -59,9 +61,9 @@ class _Run:
 class Once:
     """Runs what is asked for under a key once, and gives everybody who asks for it the same answer."""
 
-    def __init__(self, intents: Intents | None) -> None:
-        """Keep intents and answers there; without a place for them no key is accepted."""
-        self._intents = intents
+    def __init__(self, intents: Claims | Intents | None) -> None:
+        """Keep intents and answers there, in threads where it is a folder; without a place no key is accepted."""
+        self._intents = InThreads(intents, in_thread) if isinstance(intents, Intents) else intents
         self._runs: dict[str, _Run] = {}
 
     async def answer(
@@ -98,7 +100,7 @@ class Once:
             raise refused("running") from None
         if isinstance(found, str):
             raise refused(found)
-        return await _again(found) if isinstance(found, Kept) else _copied(found, replayed=not own)
+        return await _again(found) if isinstance(found, Answered) else _copied(found, replayed=not own)
 
     async def finish(self, seconds: float) -> None:
         """Let the runs end whose callers have left; what does not end in time has an outcome that nobody knows."""
@@ -109,22 +111,24 @@ class Once:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _run(self, name: str, run: _Run, work: Work, room: Room | None, until: float) -> Answer | Kept | Verdict:
+    async def _run(
+        self, name: str, run: _Run, work: Work, room: Room | None, until: float
+    ) -> Answer | Answered | Verdict:
         try:
             found = await self._claimed(name, run.fingerprint, until)
-            return await _fulfilled(found, work, room) if isinstance(found, Claim) else found
+            return found if isinstance(found, Answered | str) else await _fulfilled(found, work, room)
         finally:
             del self._runs[name]
             run.leave()
 
-    async def _claimed(self, name: str, fingerprint: str, until: float) -> Claim | Kept | Verdict:
+    async def _claimed(self, name: str, fingerprint: str, until: float) -> Claim | Answered | Verdict:
         """Return the right to go on; while another process has it, wait for what comes of that."""
         assert self._intents is not None  # nothing begins without  # noqa: S101
         loop = asyncio.get_running_loop()
         until = min(until, loop.time() + _ELSEWHERE_SECONDS)
         while True:
             try:
-                found = await in_thread(self._intents.claim, name, fingerprint)
+                found = await self._intents.claim(name, fingerprint)
             except OSError as error:
                 _log.error("an intent cannot be written: %s", error.strerror or error)
                 raise Overloaded(
@@ -143,19 +147,19 @@ async def _fulfilled(claim: Claim, work: Work, room: Room | None) -> Answer:
         (status, headers, content), keep = await work()
         if not keep:
             held = False
-            await in_thread(claim.forget)
+            await claim.forget()
             return status, headers, content
         body = await _collected(content, room)
         held = False
         try:
-            await in_thread(claim.keep, status, headers, body.slices() if isinstance(body, Sliced) else [bytes(body)])
+            await claim.keep(status, headers, body.slices() if isinstance(body, Sliced) else [bytes(body)])
         except OSError as error:
             # The caller still gets its picture; who repeats the request is told that it is not kept.
             _log.error("the answer to an idempotency key cannot be kept: %s", error.strerror or error)
         return status, headers, body
     finally:
         if held:
-            (claim.abandon if work.sent else claim.forget)()
+            await (claim.abandon() if work.sent else claim.forget())
 
 
 async def _collected(content: Content, room: Room | None) -> bytes | bytearray | Sliced:
@@ -179,25 +183,27 @@ def _copied(answer: Answer, *, replayed: bool) -> Answer:
     return (status, _replayed(headers), content) if replayed else (status, [*headers], content)
 
 
-async def _again(kept: Kept) -> Answer:
+async def _again(answered: Answered) -> Answer:
     """Return an answer that was given before, read while it is sent."""
-    chunks = kept.chunks()
+    pieces = answered.pieces()
     try:
-        first = await in_thread(next, chunks, b"")
+        first = await anext(pieces, b"")
     except OSError as error:
         _log.warning("a kept answer cannot be read: %s", error.strerror or error)
         raise refused("lost") from None
-    headers = [*_replayed(kept.headers), (b"content-length", b"%d" % kept.size)]
-    return kept.status, headers, _read(first, chunks)
+    headers = [*_replayed(answered.headers), (b"content-length", b"%d" % answered.size)]
+    return answered.status, headers, _read(first, pieces)
 
 
-async def _read(chunk: bytes, chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
-    while chunk:
-        yield chunk
-        chunk = await in_thread(next, chunks, b"")
+async def _read(first: bytes, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(pieces):
+        if first:
+            yield first
+        async for piece in pieces:
+            yield piece
 
 
-def _logged(task: "asyncio.Task[Answer | Kept | Verdict]") -> None:
+def _logged(task: "asyncio.Task[Answer | Answered | Verdict]") -> None:
     """Say what went wrong in a run, as its caller may have left."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, GatewayError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -12,8 +13,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.admission import objection
 from gateway.choose import Choice, Chooser
+from gateway.choose.payers import payers_of
 from gateway.compile import Route
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, TooOften
 from gateway.http import reply, told
 from gateway.http.body import Ahead, ClientGone, unless_gone
 from gateway.http.decode import (
@@ -23,22 +25,28 @@ from gateway.http.decode import (
     seconds_allowed,
     trace_id_of,
 )
-from gateway.http.door import TENANT
+from gateway.http.door import CALLER
 from gateway.http.idempotency import Once
 from gateway.http.incoming import Incoming
 from gateway.http.keyed import is_final, key_of
+from gateway.http.record import Record, Records
 from gateway.http.seats import SHARE_OF_DEADLINE, WAIT_SECONDS, FullHouse, Seats
 from gateway.http.spool import Closing
 from gateway.images import ImageRequest
-from gateway.target import REFRESH
+from gateway.target import REFRESH, Till
 from gateway.transport import ByteBudget, Room
-from strategies import Context, Failure, Journey, Success
+from gateway.wire import Outcome
+from strategies import Cause, Context, Failure, Journey, Success
 
 Explain = Callable[[Choice, ImageRequest, float], Awaitable[bytes]]
 """Given the seconds for the whole request as well."""
 
 _DEADLINE_SECONDS = 180.0
 """Of a request whose caller names none, as long as nobody knows which config is meant."""
+
+_LEFT = 499
+"""The status of records of requests whose callers left; nobody is answered with it."""
+_GONE = Failure(cause=Cause.DEADLINE, message="the caller left", code="caller_left", reached=False)
 
 _log = logging.getLogger("gateway.http")
 
@@ -55,6 +63,8 @@ class Images:
         budget: ByteBudget,
         once: Once,
         seats: Seats,
+        till: Callable[[], Till],
+        records: Records,
     ) -> None:
         """Take what it needs to find the route, which may change while it serves."""
         self._chooser = chooser
@@ -63,6 +73,8 @@ class Images:
         self._budget = budget
         self._once = once
         self._seats = seats
+        self._till = till
+        self._records = records
         self._rng = random.Random()  # noqa: S311 - spreads load and waits, guards nothing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,10 +83,11 @@ class Images:
         trace_id = f"{self._rng.getrandbits(128):032x}"
         room = self._budget.room()
         closing: Closing = [room.leave]
+        record = Record(scope[CALLER], trace_id, self._records.prompts)
         try:
-            trace_id = trace_id_of(headers) or trace_id
-            call = _Call(scope["path"], headers, receive, room, closing)
-            tenant = scope[TENANT]
+            record.trace_id = trace_id = trace_id_of(headers) or trace_id
+            call = _Call(scope["path"], headers, receive, room, closing, record)
+            tenant = "" if record.caller is None else record.caller.known_as
             leave = self._seats.take(tenant)
             closing.append(leave or await self._seated(tenant, call))
             answer = await self._answer(call, trace_id)
@@ -89,6 +102,7 @@ class Images:
                 None  # a frame that holds what it raised is a circle, which only the collector breaks
             )
             answer = reply.error(caught)
+            self._records.keep(record.refused(scope["path"], caught.status, caught.code))
             told_ = {"event": "request_refused", "status": caught.status, "code": caught.code, "trace_id": trace_id}
             _log.info("refused: %d %s trace=%s", caught.status, caught.code, trace_id, extra=told_)
             answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
@@ -113,16 +127,22 @@ class Images:
         params = await self._incoming.params(call.path, headers, call.receive, call.room, call.closing)
         started = time.perf_counter()
         key = key_of(headers)
-        choice = chooser.choose(headers, _model_in(params))
+        caller = call.record.caller
+        choice = chooser.choose(headers, _model_in(params), caller)
         if choice.model is not None:
             params["model"] = choice.model
+        metadata = metadata_of(headers)
+        if caller is not None and caller.default_metadata:
+            metadata = {**caller.default_metadata, **metadata}
+        payers = payers_of(caller, metadata, chooser.budgets)
         request = ImageRequest(
             params=params,
             path=call.path,
-            metadata=metadata_of(headers),
+            metadata=metadata,
             headers=headers,
             credential=choice.credential,
-            tenant=choice.tenant,
+            tenant="" if caller is None else caller.workspace,
+            payers=tuple(account for account in payers if account.limit is not None) if payers else (),
             room=call.room,
         )
         route = choice.route
@@ -133,9 +153,13 @@ class Images:
         flag_of(headers, REFRESH)
         if flag_of(headers, "x-gateway-explain"):
             return 200, [reply.JSON], await self._explain(choice, request, seconds)
+        for account in payers:
+            refused = account.rates and await self._till().admit(account, _count(params))
+            if refused:
+                raise _too_often(refused)
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
         context = Context(journey, asyncio.get_running_loop().time() + seconds)
-        painting = _Painting(request, route, context, trace_id, started, call.queued)
+        painting = _Painting(request, route, context, call.record, started, call.queued, self._records)
         try:
             if key is None:
                 answer, _ = await unless_gone(painting(), call.receive)
@@ -146,6 +170,8 @@ class Images:
         except ClientGone:
             words = "its request was cancelled" if key is None else "its request goes on, as it has an idempotency key"
             _log.info("the caller left; %s: %s trace=%s", words, told.brief(journey, route), trace_id)
+            if key is None:
+                painting.keep(_GONE, _LEFT)
             return None
         return status, told.traced(out, trace_id), content
 
@@ -169,9 +195,10 @@ class _Painting:
     request: ImageRequest
     route: Route
     context: Context
-    trace_id: str
+    record: Record
     started: float
     queued: float
+    records: Records
 
     @property
     def sent(self) -> bool:
@@ -180,7 +207,7 @@ class _Painting:
 
     async def __call__(self) -> tuple[reply.Answer, bool]:
         """Return the answer, and whether it is one to be kept for whoever repeats the request."""
-        request, route, journey, trace_id = self.request, self.route, self.context.journey, self.trace_id
+        request, route, journey, trace_id = self.request, self.route, self.context.journey, self.record.trace_id
         outcome = await route.tree(request, self.context)
         out: reply.Headers
         content: reply.Content
@@ -193,7 +220,13 @@ class _Painting:
             status, out, content = reply.failure(outcome, journey, told.rows(journey, route))
             _log_failure(status, outcome, journey, route, trace_id, self.started)
         out.extend(told.headers(outcome, journey, route, trace_id, time.perf_counter() - self.started, self.queued))
+        self.keep(outcome, status)
         return (status, out, content), is_final(outcome, journey)
+
+    def keep(self, outcome: Outcome, status: int) -> None:
+        """Keep the record of the request, before anybody is answered."""
+        row = self.record.answered(self.request, self.route, self.context.journey, outcome, status, self.queued)
+        self.records.keep(row)
 
 
 @dataclass(slots=True)
@@ -205,6 +238,7 @@ class _Call:
     receive: Receive
     room: Room
     closing: Closing
+    record: Record
     queued: float = 0.0
     """Seconds that it waited for its turn."""
 
@@ -231,6 +265,16 @@ def _log_failure(status: int, failed: Failure, journey: Journey, route: Route, t
             "trace_id": trace_id,
         },
     )
+
+
+def _count(params: dict[str, Any]) -> int:
+    count = params.get("n")
+    return count if type(count) is int and count > 0 else 1
+
+
+def _too_often(refused: Failure) -> GatewayError:
+    wait = {} if refused.retry_after is None else {"retry-after": str(max(1, math.ceil(refused.retry_after)))}
+    return TooOften(reply.sentence(refused.message), headers=wait)
 
 
 def _model_in(params: dict[str, Any]) -> str | None:

@@ -75,10 +75,17 @@ _OWN_STATUS = {
     "no_route": 400,
     "upstream_redirect": 502,
     "overloaded": 503,
+    "budget_exceeded": 429,
+    "rate_limit_exceeded": 429,
+    "budget_unavailable": 503,
 }
 """Codes of ours that decide about the status, and whose messages say what to do."""
 
-_OWN_TYPE = {"invalid_api_key": "authentication_error", "overloaded": "server_error"}
+_OWN_TYPE = {
+    "invalid_api_key": "authentication_error",
+    "overloaded": "server_error",
+    "budget_unavailable": "server_error",
+}
 _FINAL_STATUS = frozenset({408, 502, 504})
 
 
@@ -99,7 +106,7 @@ def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> An
     if failed.provider_code:
         more["provider_code"] = failed.provider_code
     advice = "" if failed.code in _OWN_STATUS else _ADVICE.get(failed.cause, "")
-    message = _sentence(f"{failed.message.rstrip('.')}. {advice}".rstrip())
+    message = sentence(f"{failed.message.rstrip('.')}. {advice}".rstrip())
     headers: Headers = [JSON]
     if (status in _FINAL_STATUS and code != "upstream_unreachable") or journey.gave_up:
         headers.append((b"x-should-retry", b"false"))
@@ -107,6 +114,8 @@ def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> An
         pause = _shortest_pause(journey, failed)
         if pause is not None:
             headers.append((b"retry-after", str(max(1, math.ceil(pause))).encode()))
+    elif failed.cause is Cause.BUDGET and failed.retry_after is not None:
+        headers.append((b"retry-after", str(max(1, math.ceil(failed.retry_after))).encode()))
     elif code == "overloaded":
         headers.append((b"retry-after", b"%d" % journey.rng.randint(1, 5)))
     return status, headers, envelope(message, type_=type_, code=code, param=failed.param, **more)
@@ -206,7 +215,7 @@ def _item(picture: Picture) -> Iterable[Part]:
     yield b"}"
 
 
-def _sentence(message: str) -> str:
+def sentence(message: str) -> str:
     """Begin with a capital letter, unless with a name that is written without one."""
     word = message.partition(" ")[0]
     return message[:1].upper() + message[1:] if word.isalpha() and word not in PROVIDERS else message

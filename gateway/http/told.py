@@ -17,13 +17,13 @@ def headers(
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers that say which target answered, after how much, and what it may have cost."""
     upstream = sum(attempt.ended - attempt.started for attempt in journey.attempts if attempt.ended is not None)
-    last = _told_of(outcome, journey) or route.spec.root.path
+    last = told_of(outcome, journey) or route.spec.root.path
     target = route.targets.get(last)
     lines = [
         (b"x-portkey-trace-id", trace_id.encode("latin-1")),
         (b"x-portkey-last-used-option-index", last.encode()),
         (b"x-portkey-retry-attempt-count", b"%d" % journey.retries),
-        (b"x-portkey-cache-status", _cache_status(outcome, target)),
+        (b"x-portkey-cache-status", cache_status(outcome, target)),
         (b"x-gateway-attempts", b"%d" % len(journey.attempts)),
         (b"x-gateway-maybe-billed", b"%d" % journey.maybe_billed),
         (b"x-gateway-config-version", route.spec.version.encode()),
@@ -51,7 +51,7 @@ def traced(lines: list[tuple[bytes, bytes]], trace_id: str) -> list[tuple[bytes,
     return [*(line for line in lines if line[0] != name), (name, trace_id.encode("latin-1"))]
 
 
-def _told_of(outcome: Outcome, journey: Journey) -> str | None:
+def told_of(outcome: Outcome, journey: Journey) -> str | None:
     """Return the target whose outcome is told: not always the last one that was tried."""
     if isinstance(outcome, Success) and outcome.reply.kept_by is not None:
         return outcome.reply.kept_by
@@ -61,7 +61,8 @@ def _told_of(outcome: Outcome, journey: Journey) -> str | None:
     return journey.attempts[-1].target if journey.attempts else None
 
 
-def _cache_status(outcome: Outcome, target: TargetSpec | None) -> bytes:
+def cache_status(outcome: Outcome, target: TargetSpec | None) -> bytes:
+    """Return what the cache had to do with an outcome, as `x-portkey-cache-status` says it."""
     if isinstance(outcome, Success):
         return outcome.reply.cache.encode()
     return b"DISABLED" if target is None or target.cache is None else b"MISS"  # what is kept never fails

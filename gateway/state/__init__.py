@@ -3,6 +3,6 @@
 from gateway.state.canonical import canonical
 from gateway.state.flights import Flights
 from gateway.state.memory import Memory
-from gateway.state.protocol import State, StateLost
+from gateway.state.protocol import SingleFlight, State, StateLost
 
-__all__ = ["Flights", "Memory", "State", "StateLost", "canonical"]
+__all__ = ["Flights", "Memory", "SingleFlight", "State", "StateLost", "canonical"]

@@ -31,10 +31,13 @@ class Flights(Generic[_Result]):
         judge: Callable[[_Result], Verdict],
         *,
         until: float,
+        look: Callable[[], Awaitable[_Result | None]] | None = None,  # noqa: ARG002 - for those who share with others
+        anew: bool = False,  # noqa: ARG002
     ) -> tuple[_Result, bool]:
         """Return a result, and whether this request made the call itself.
 
-        Raises `TimeoutError` for a request that still waits for another one at the time given.
+        `look` and `anew` are for flights that several gateways share, as `SingleFlight` says. Raises `TimeoutError` for
+        a request that still waits for another one at the time given.
         """
         waiting = self._waiting.get(key)
         if waiting is None:

@@ -17,21 +17,17 @@ from typing import Literal
 
 import orjson
 
+from gateway.state.claims import KEEP_SECONDS, Headers, Verdict
 from gateway.state.files import LOCKS, add, age, is_at, lock, sync
 
-_log = logging.getLogger("gateway.state")
+__all__ = ["KEEP_SECONDS", "Claim", "Headers", "Intents", "Kept", "Verdict"]
 
-KEEP_SECONDS = 86_400.0
+_log = logging.getLogger("gateway.state")
 
 _INTENT = re.compile(rb"([0-9a-f]{64})\n(kept\n|lost\n)?")
 _SLICE = 1 << 18
 _ABANDONED_SECONDS = 3600.0
 _AFTER_SWEEP = 0.9
-
-Headers = list[tuple[bytes, bytes]]
-
-Verdict = Literal["running", "reused", "unknown", "lost"]
-"""Somebody is at it; for something else; nobody knows what became of it; it was answered, and that is not kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,11 @@
 """What every store of live state can do, whether it is in this process or shared over a network."""
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from gateway.state.flights import Verdict
+
+_Result = TypeVar("_Result")
 
 
 class StateLost(Exception):
@@ -31,4 +36,25 @@ class State(Protocol):
 
     async def count(self, key: bytes, seconds: float) -> int:
         """Add one to a number and return it; so many seconds after its first one it begins anew."""
+        ...
+
+
+class SingleFlight(Protocol[_Result]):
+    """Calls under way: who wants the same waits for the first, and takes its place where it fails."""
+
+    async def join(
+        self,
+        key: bytes,
+        call: Callable[[], Awaitable[_Result]],
+        judge: Callable[[_Result], Verdict],
+        *,
+        until: float,
+        look: Callable[[], Awaitable[_Result | None]],
+        anew: bool = False,
+    ) -> tuple[_Result, bool]:
+        """Return a result, and whether this request made the call itself.
+
+        `look` finds what a call of another gateway has left behind; with `anew`, only that of a call that was under way
+        meanwhile will do. Raises `TimeoutError` for a request that still waits for another one at the time given.
+        """
         ...

@@ -3,8 +3,22 @@
 from gateway.target.cached import REFRESH, Cached
 from gateway.target.fan_out import AT_ONCE, FanOut
 from gateway.target.leaf import ImageTarget, Outside
+from gateway.target.paid import Paid
 from gateway.target.pools import Pools
 from gateway.target.prepare import Prepared
+from gateway.target.till import Till
 from gateway.target.tokens import Tokens
 
-__all__ = ["AT_ONCE", "REFRESH", "Cached", "FanOut", "ImageTarget", "Outside", "Pools", "Prepared", "Tokens"]
+__all__ = [
+    "AT_ONCE",
+    "REFRESH",
+    "Cached",
+    "FanOut",
+    "ImageTarget",
+    "Outside",
+    "Paid",
+    "Pools",
+    "Prepared",
+    "Till",
+    "Tokens",
+]

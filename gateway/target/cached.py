@@ -50,9 +50,12 @@ class Cached:
             return await self._given_again(kept, request, context)
         paint = functools.partial(self._paint, request, context, prepared, shelf, slot)
         judge = functools.partial(_judge, asked=prepared.asked)
+        look = functools.partial(self._look_again, request, context, shelf, slot)
         flight = b"%b:%d:%b" % (shelf.key, slot, status.encode())
         try:
-            outcome, own = await self.target.outside.flights.join(flight, paint, judge, until=context.deadline)
+            outcome, own = await self.target.outside.flights.join(
+                flight, paint, judge, until=context.deadline, look=look, anew=status == "REFRESH"
+            )
         except TimeoutError:
             return _too_late()
         if isinstance(outcome, Failure):
@@ -89,19 +92,26 @@ class Cached:
         return outcome
 
     async def _given_again(self, kept: ImageReply, request: ImageRequest, context: Context) -> Outcome:
-        size = len(kept.canonical or b"") or sum(len(picture.b64 or picture.data or b"") for picture in kept.pictures)
-        if request.room is not None and size > UNCOUNTED:
-            try:
-                async with asyncio.timeout_at(context.deadline):
-                    await request.room.take(size)
-            except TimeoutError:
-                return _too_late()
+        if not await _has_room(kept, request, context):
+            return _too_late()
         return self._free(kept, context, "HIT")
+
+    async def _look_again(
+        self, request: ImageRequest, context: Context, shelf: "_Shelf", slot: int
+    ) -> Success[ImageReply] | None:
+        """Return what another gateway painted meanwhile."""
+        kept = await shelf.take(slot)
+        if kept is None:
+            return None
+        if not await _has_room(kept, request, context):
+            raise TimeoutError
+        return Success(kept)
 
     def _free(self, reply: ImageReply, context: Context, status: CacheStatus) -> Outcome:
         """Return a reply that cost this request nothing."""
         context.journey.retries = 0
-        return Success(replace(reply, cache=status, kept_by=self.target.spec.path, cost_usd=0.0))
+        path, spared = self.target.spec.path, reply.cost_usd
+        return Success(replace(reply, cache=status, kept_by=path, cost_usd=0.0, spared_usd=spared))
 
     def _seconds(self, reply: ImageReply) -> float:
         """Return how long a reply may be given again: links have to be good when they are."""
@@ -131,11 +141,19 @@ class _Shelf:
         """Return whose turn it is among the variants, and what is kept of it; while one is missing, it is its turn."""
         try:
             slot, missing = await self._turn(counted=counted)
-            value = None if missing else await self.state.get(self._name(slot))
         except StateLost as lost:
             _log.warning("the cache cannot be read: %s", lost)
             return 0, None
-        return slot, None if value is None else unpacked(value)
+        return slot, None if missing else await self.take(slot)
+
+    async def take(self, slot: int) -> ImageReply | None:
+        """Return what is kept."""
+        try:
+            value = await self.state.get(self._name(slot))
+        except StateLost as lost:
+            _log.warning("the cache cannot be read: %s", lost)
+            return None
+        return None if value is None else unpacked(value)
 
     async def put(self, slot: int, reply: ImageReply, seconds: float) -> None:
         """Keep a reply."""
@@ -163,6 +181,18 @@ class _Shelf:
 
     def _mark(self, slot: int) -> bytes:
         return b"%b:%d:kept" % (self.key, slot)
+
+
+async def _has_room(kept: ImageReply, request: ImageRequest, context: Context) -> bool:
+    """Wait until a kept reply may be held; return whether there was room in time."""
+    size = len(kept.canonical or b"") or sum(len(picture.b64 or picture.data or b"") for picture in kept.pictures)
+    if request.room is not None and size > UNCOUNTED:
+        try:
+            async with asyncio.timeout_at(context.deadline):
+                await request.room.take(size)
+        except TimeoutError:
+            return False
+    return True
 
 
 def _refreshes(request: ImageRequest) -> bool:

@@ -71,6 +71,7 @@ async def handed_over(reply: ImageReply, prepared: Prepared, conversation: Conve
     return Success(
         ImageReply(
             pictures=pictures,
+            shapes=tuple((each.seen.format, each.seen.width, each.seen.height) for each in good),
             canonical=reply.canonical if pictures == reply.pictures else None,
             created=reply.created,
             about=reply.about,

@@ -3,19 +3,21 @@
 import logging
 import math
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from gateway.catalogue import BUILT_IN, Catalogue, price_range
+from gateway.catalogue import BUILT_IN, Catalogue, most, price_range
 from gateway.config.spec import TargetSpec
 from gateway.delivery import Delivery
 from gateway.images import ImageRequest
-from gateway.state import Flights, Memory, State
+from gateway.state import Flights, Memory, SingleFlight, State
 from gateway.target.conversation import Conversation
 from gateway.target.hand_over import handed_over
 from gateway.target.pools import Pools, identity_of, identity_under
 from gateway.target.prepare import Prepared, prepare
 from gateway.target.redact import without_keys
+from gateway.target.till import Till
 from gateway.target.tokens import Tokens
 from gateway.transport import Transport
 from gateway.wire import Adapter, MissingCredential, MissingField, Outcome, Target
@@ -35,7 +37,9 @@ class Outside:
     pools: Pools = field(default_factory=Pools)
     state: State = field(default_factory=lambda: Memory(0))
     """Where answers are kept that may be given again."""
-    flights: Flights[Outcome] = field(default_factory=Flights)
+    flights: SingleFlight[Outcome] = field(default_factory=Flights)
+    till: Till = field(default_factory=Till)
+    """Where attempts are paid."""
     trusts: Callable[[str], bool] = field(default=lambda _authority: False)
     """Whether an operator trusts a host, written with its port, although it may be private."""
 
@@ -134,9 +138,22 @@ class ImageTarget:
         prices = price_range(prepared.row, {**prepared.request.params, "n": prepared.asked})
         return math.inf if prices is None else prices[1]
 
+    def estimate(self, request: ImageRequest) -> tuple[float | None, int] | Failure:
+        """Return what a request costs at most here, `None` where nobody knows, and its number of pictures."""
+        prepared = self.prepare(request)
+        if isinstance(prepared, Failure):
+            return prepared
+        params = {**prepared.request.params, "n": prepared.asked}
+        if prepared.row is None:
+            return 0.0 if self.adapter.local else None, prepared.asked
+        return most(prepared.row, params), prepared.asked
+
     def headers_for(self, request: ImageRequest) -> dict[str, str] | Failure:
         """Return the headers of a request to this target, unless its caller has to bring a credential and did not."""
         spec = self.spec
+        if spec.expires is not None and time.time() >= spec.expires:  # noqa: TID251 - dates are the world's
+            message = f"the virtual key {spec.virtual_key!r} has expired"
+            return Failure(cause=Cause.AUTH, message=message, reached=False)
         headers = dict(self.headers)
         if spec.passthrough:
             try:

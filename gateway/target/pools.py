@@ -1,11 +1,14 @@
 """What is known of each target across requests, found by whom it is: provider, host, model and credential."""
 
+import asyncio
+import functools
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway.secret import Secret
 from strategies import BreakerRule, Health
+from strategies.health import LONGEST_THROTTLE
 
 _KEPT = 8192
 
@@ -16,6 +19,10 @@ class Pools:
     def __init__(self) -> None:
         """Know nothing."""
         self._known: OrderedDict[tuple[bytes, str], Health] = OrderedDict()
+        self.tell: Callable[[bytes, str, float], None] | None = None
+        """What passes on to other gateways that a target asked to be left alone, and for how many seconds."""
+        self._marked: OrderedDict[tuple[bytes, str], float] = OrderedDict()
+        """What other gateways were told, of targets that nobody has asked for here."""
 
     def health(self, identity: bytes, model: str, rule: BreakerRule, most_at_once: int | None) -> Health:
         """Return what is known of a target, to be added to; its rule and limit are a part of its identity."""
@@ -24,10 +31,23 @@ class Pools:
         if known is None:
             if len(self._known) >= _KEPT:
                 self._forget()
-            known = self._known[key] = Health(rule, most_at_once)
+            tell = None if self.tell is None else functools.partial(self.tell, identity, model)
+            known = self._known[key] = Health(rule, most_at_once, tell)
+            known.throttled = self._marked.pop(key, known.throttled)
         else:
             self._known.move_to_end(key)
         return known
+
+    def mark(self, identity: bytes, model: str, seconds: float) -> None:
+        """Take over from another gateway that a target asked to be left alone."""
+        until = asyncio.get_running_loop().time() + min(seconds, LONGEST_THROTTLE)
+        known = self._known.get((identity, model))
+        if known is not None:
+            known.throttled = max(known.throttled, until)
+            return
+        self._marked[identity, model] = until
+        if len(self._marked) > _KEPT:
+            self._marked.popitem(last=False)
 
     def _forget(self) -> None:
         """Make room, by what was not used for longest: models and keys are callers' words, and may be new each time."""

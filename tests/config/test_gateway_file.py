@@ -54,8 +54,9 @@ def test_a_complete_file_is_read():
         "azure-eu": "azure-openai",
     }
     assert gateway.virtual_keys["openai-prod"].credentials == {"api_key": Secret("sk-openai-prod")}
-    first, second = gateway.api_keys
-    assert (first.name, first.key, first.default_config) == ("team-a", Fingerprint(KEY), "small")
+    first, second = gateway.api_keys.values()
+    assert gateway.api_keys[Fingerprint(KEY)] is first
+    assert (first.name, first.default_config, first.workspace) == ("team-a", "small", "default")
     assert (first.allow_providers, first.allow_models) == (("openai",), ("gpt-image-*",))
     assert (second.default_config, second.allow_providers, second.allow_models) == (None, None, None)
 
@@ -130,9 +131,9 @@ def test_the_default_config_may_stand_under_server_like_any_setting():
         pytest.param("virtual_keys: {a: sk}", "$.virtual_keys.a", "an object that names", id="a virtual key as text"),
         pytest.param("virtual_keys: {a: {api_key: x}}", "$.virtual_keys.a", "provider", id="a key without a provider"),
         pytest.param(
-            "virtual_keys: {a: {provider: openai, api_key: x, usage_limits: {}}}",
-            "$.virtual_keys.a.usage_limits",
-            "not part of this version yet",
+            "virtual_keys: {a: {provider: openai, api_key: x, usage_limits: {credit_limit: -1}}}",
+            "$.virtual_keys.a.usage_limits.credit_limit",
+            "an amount in US dollars",
             id="limits of a virtual key",
         ),
         pytest.param("api_keys: {a: b}", "$.api_keys", "must be a list", id="API keys as an object"),
@@ -155,14 +156,62 @@ def test_the_default_config_may_stand_under_server_like_any_setting():
             "already the key of entry 1",
             id="two callers with one key",
         ),
-        *(
-            pytest.param(
-                f"api_keys: [{{name: a, key: {KEY}, {name}: 1}}]",
-                f"$.api_keys[0].{name}",
-                "has no effect in this version yet",
-                id=f"{name} of an API key",
-            )
-            for name in ("usage_limits", "rate_limits", "scopes", "workspace_id", "expires_at")
+        pytest.param(
+            f"api_keys: [{{name: a, key: {KEY}, usage_limits: 1}}]",
+            "$.api_keys[0].usage_limits",
+            "must be an object",
+            id="usage_limits as a number",
+        ),
+        pytest.param(
+            f"api_keys: [{{name: a, key: {KEY}, usage_limits: {{periodic_reset: weekly}}}}]",
+            "$.api_keys[0].usage_limits",
+            "needs `credit_limit`",
+            id="usage_limits without a limit",
+        ),
+        pytest.param(
+            f"api_keys: [{{name: a, key: {KEY}, usage_limits: {{credit_limit: 5, alert_threshold: 6}}}}]",
+            "$.api_keys[0].usage_limits.alert_threshold",
+            "above `credit_limit`",
+            id="an alert that never comes",
+        ),
+        pytest.param(
+            f"api_keys: [{{name: a, key: {KEY}, usage_limits: {{credit_limit: 5, periodic_reset: daily}}}}]",
+            "$.api_keys[0].usage_limits.periodic_reset",
+            "`weekly` or `monthly`",
+            id="an unknown reset",
+        ),
+        pytest.param(
+            f"api_keys: [{{name: a, key: {KEY}, rate_limits: [{{type: requests, unit: rpm, value: 0}}]}}]",
+            "$.api_keys[0].rate_limits[0].value",
+            "a whole number above 0",
+            id="a rate of nothing",
+        ),
+        pytest.param(
+            f"api_keys: [{{name: a, key: {KEY}, scopes: [logs.lst]}}]",
+            "$.api_keys[0].scopes[0]",
+            "did you mean `logs.list`?",
+            id="a mistyped scope",
+        ),
+        pytest.param(
+            f"api_keys: [{{name: a, key: {KEY}, workspace_id: a b}}]",
+            "$.api_keys[0].workspace_id",
+            "letters, digits, dots",
+            id="a workspace with a space",
+        ),
+        pytest.param(
+            f"api_keys: [{{name: a, key: {KEY}, expires_at: in a week}}]",
+            "$.api_keys[0].expires_at",
+            "2027-01-31",
+            id="an expiry in words",
+        ),
+        pytest.param(
+            "budgets: [{name: a, per: user, usage_limits: {credit_limit: 1}}]",
+            "$.budgets[0].per",
+            "metadata._user",
+            id="a budget per nothing known",
+        ),
+        pytest.param(
+            "budgets: [{name: a, per: api_key}]", "$.budgets[0]", "needs `usage_limits`", id="an empty budget"
         ),
         pytest.param(
             f"api_keys: [{{name: a, key: {KEY}, allow: {{providers: [opnai]}}}}]",
@@ -200,7 +249,7 @@ def test_all_problems_are_told_at_once():
 
 def test_a_provider_may_be_allowed_by_another_name():
     text = f"api_keys: [{{name: a, key: {KEY}, allow: {{providers: [stability, openai]}}}}]"
-    assert read(text).api_keys[0].allow_providers == ("stability-ai", "openai")
+    assert next(iter(read(text).api_keys.values())).allow_providers == ("stability-ai", "openai")
 
 
 def test_what_pictures_and_links_need_may_stand_under_server():

@@ -34,7 +34,10 @@ def test_a_virtual_key_is_checked_like_a_target_and_at_its_own_place():
     assert told({"provider": "openai"})[0][0] == "$.virtual_keys.k"
     assert told({"provider": "openai", "api_key": "s", "weight": 1})[0][0] == "$.virtual_keys.k.weight"
     assert "another virtual key" in told({"provider": "@a"})[0][1]
-    assert "budgets" in told({"provider": "openai", "api_key": "s", "usage_limits": {}})[0][1]
+    limits = {"credit_limit": 1, "alert_threshold": 2}
+    assert told({"provider": "openai", "api_key": "s", "usage_limits": limits})[0][0] == (
+        "$.virtual_keys.k.usage_limits.alert_threshold"
+    )
 
 
 def test_a_stored_key_goes_to_hosts_that_files_or_operators_name():

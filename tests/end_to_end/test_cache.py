@@ -18,7 +18,7 @@ GATEWAY = """
 server: {cache_bytes: 300000, max_json_bytes: 100000}
 api_keys:
   - {name: team-a, key: key-of-team-a-not-real}
-  - {name: team-b, key: key-of-team-b-not-real}
+  - {name: team-b, key: key-of-team-b-not-real, workspace_id: team-b}
 """
 A, B = "key-of-team-a-not-real", "key-of-team-b-not-real"
 CACHE = {"mode": "simple", "max_age": 60}

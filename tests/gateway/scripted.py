@@ -147,6 +147,11 @@ def scene(*script, configs=None, gateway=GATEWAY, default_config=None, trusted_h
     return Scene(transport, chooser)
 
 
+def choose(chooser, headers, model):
+    """Return what is chosen for a request that has passed the door."""
+    return chooser.choose(headers, model, chooser.callers.caller(headers))
+
+
 def spec_of(data, virtual_keys=None):
     """Return the spec of a config that an operator wrote to a file."""
     return parse(Document(data=data, file="test.yaml"), virtual_keys=virtual_keys or {})

@@ -5,7 +5,7 @@ import timeit
 import pytest
 
 from gateway.errors import ConfigNotFound, GatewayError, InvalidConfig, InvalidKey, NotAllowed
-from tests.gateway.scripted import GATEWAY, LIMITED_KEY, STORED_KEY, TEAM_KEY, answer, asking, run, scene
+from tests.gateway.scripted import GATEWAY, LIMITED_KEY, STORED_KEY, TEAM_KEY, answer, asking, choose, run, scene
 
 INLINE = json.dumps({"provider": "openai", "api_key": "callers-own-key", "override_params": {"model": "inline"}})
 SETTINGS = json.dumps({"retry": {"attempts": 2}, "override_params": {"model": "settings"}})
@@ -36,7 +36,7 @@ def b64(text):
 
 def chosen(headers, model="gpt-image-1", **around):
     """Return what would be sent: the only target, the model it gets, and the caller's credential."""
-    choice = scene(configs=CONFIGS, **around).chooser.choose(headers, model)
+    choice = choose(scene(configs=CONFIGS, **around).chooser, headers, model)
     [target] = choice.route.targets.values()
     sent = target.shaping.override_params.get("model", choice.model)
     return target, sent, choice.credential and choice.credential.reveal()
@@ -175,7 +175,7 @@ def test_what_counts_as_the_callers_credential(headers, credential):
 @pytest.mark.parametrize("presented", [{KEY: TEAM_KEY}, {"authorization": f"Bearer {TEAM_KEY}"}], ids=["own", "bearer"])
 async def test_a_gateway_key_is_never_a_providers_credential(presented):
     there = scene(configs=CONFIGS, gateway=KEYS)
-    choice = there.chooser.choose({PROVIDER: "openai", "api-key": TEAM_KEY, **presented}, "m")
+    choice = choose(there.chooser, {PROVIDER: "openai", "api-key": TEAM_KEY, **presented}, "m")
     assert choice.credential is None
     outcome, _ = await run(choice.route, asking(model="m"))
     assert (outcome.code, outcome.reached, there.transport.sent) == ("invalid_api_key", False, [])
@@ -238,10 +238,10 @@ ALLOWED = {
 def test_what_a_limited_key_may_use(headers, model, refused):
     chooser = scene(configs=CONFIGS, gateway=KEYS).chooser
     if refused is None:
-        assert chooser.choose({KEY: LIMITED_KEY, **headers}, model).model == model
+        assert choose(chooser, {KEY: LIMITED_KEY, **headers}, model).model == model
         return
     with pytest.raises(NotAllowed) as refusal:
-        chooser.choose({KEY: LIMITED_KEY, **headers}, model)
+        choose(chooser, {KEY: LIMITED_KEY, **headers}, model)
     assert (refusal.value.status, refusal.value.code) == (403, "not_allowed")
     assert refused in refusal.value.message
     assert "interns" in refusal.value.message
@@ -251,14 +251,14 @@ def test_what_stands_behind_a_deployment_is_for_operators_to_say():
     only_gpt = {"name": "a", "key": LIMITED_KEY, "allow": {"models": ["gpt-image-*"]}}
     declared = {**GATEWAY["virtual_keys"]["azure-eu"], "azure_model_name": "gpt-image-2"}
     gateway = {"virtual_keys": {"azure-eu": declared}, "api_keys": [only_gpt]}
-    choose = scene(gateway=gateway).chooser.choose
-    assert choose({KEY: LIMITED_KEY, VK: "azure-eu"}, "whatever")
+    chooser = scene(gateway=gateway).chooser
+    assert choose(chooser, {KEY: LIMITED_KEY, VK: "azure-eu"}, "whatever")
     for lie in (
         {VK: "azure-eu", "x-portkey-azure-deployment-id": "dall-e-3"},
         {VK: "azure-eu", "x-portkey-azure-deployment-id": "dall-e-3", "x-portkey-azure-model-name": "gpt-image-2"},
     ):
         with pytest.raises(NotAllowed, match="dall-e-3"):
-            choose({KEY: LIMITED_KEY, **lie}, "gpt-image-2")
+            choose(chooser, {KEY: LIMITED_KEY, **lie}, "gpt-image-2")
 
 
 TREE = {
@@ -280,12 +280,12 @@ TREE = {
 def test_headers_beat_every_targets_own_value(config):
     chooser = scene(configs={"tree": TREE}).chooser
     headers = {CONFIG: config, HOST: "https://elsewhere.example/v1", FORWARD: "X-Two, x-three", TIMEOUT: "1500"}
-    targets = chooser.choose(headers, "m").route.targets
+    targets = choose(chooser, headers, "m").route.targets
     assert [
         (target.custom_host, target.custom_host_trusted, target.forward_headers, target.request_timeout)
         for target in targets.values()
     ] == [("https://elsewhere.example/v1", False, ("x-two", "x-three"), 1.5)] * 3
-    untouched = chooser.choose({CONFIG: config}, "m").route.targets
+    untouched = choose(chooser, {CONFIG: config}, "m").route.targets
     assert [target.request_timeout for target in untouched.values()] == [5.0, None, None]
 
 
@@ -541,7 +541,7 @@ def test_what_cannot_be_resolved_says_why(headers, model, status, code, param, w
 
 def test_a_default_config_that_is_gone_is_not_found():
     with pytest.raises(ConfigNotFound, match="'gone'"):
-        scene(default_config="gone").chooser.choose({}, "m")
+        choose(scene(default_config="gone").chooser, {}, "m")
 
 
 def test_a_config_that_is_no_config_is_not_repeated():
@@ -553,9 +553,9 @@ def test_a_config_that_is_no_config_is_not_repeated():
 def test_equal_headers_get_the_very_same_route():
     chooser = scene(configs=CONFIGS).chooser
     for headers in ({CONFIG: INLINE}, {CONFIG: "stored"}, {VK: "openai-prod"}, {PROVIDER: "openai"}, {TIMEOUT: "5"}):
-        first = chooser.choose(headers, "gpt-image-1").route
-        assert chooser.choose(dict(headers), "gpt-image-1").route is first
-        assert chooser.choose({**headers, "x-request-id": "7", **AUTH}, "gpt-image-1").route is first
+        first = choose(chooser, headers, "gpt-image-1").route
+        assert choose(chooser, dict(headers), "gpt-image-1").route is first
+        assert choose(chooser, {**headers, "x-request-id": "7", **AUTH}, "gpt-image-1").route is first
 
 
 def test_what_differs_gets_a_route_of_its_own():
@@ -576,14 +576,14 @@ def test_what_differs_gets_a_route_of_its_own():
         ({CONFIG: INLINE}, "m"),
         ({CONFIG: INLINE + " "}, "m"),
     ]
-    routes = [chooser.choose(headers, model).route for headers, model in requests]
+    routes = [choose(chooser, headers, model).route for headers, model in requests]
     assert len(set(map(id, routes))) == len(requests)
 
 
 async def test_credentials_are_not_remembered_with_a_route():
     there = scene(answer(), answer())
     for own in ("first-key", "second-key"):
-        choice = there.chooser.choose({PROVIDER: "openai", "authorization": f"Bearer {own}"}, "m")
+        choice = choose(there.chooser, {PROVIDER: "openai", "authorization": f"Bearer {own}"}, "m")
         request = asking(model="m")
         await run(choice.route, type(request)(params=request.params, credential=choice.credential))
     assert [sent.headers["authorization"] for sent in there.transport.sent] == ["Bearer first-key", "Bearer second-key"]
@@ -591,13 +591,13 @@ async def test_credentials_are_not_remembered_with_a_route():
 
 def test_no_more_routes_are_remembered_than_there_is_room_for():
     chooser = scene().chooser
-    kept = chooser.choose({PROVIDER: "openai", TIMEOUT: "1"}, "m").route
+    kept = choose(chooser, {PROVIDER: "openai", TIMEOUT: "1"}, "m").route
     for number in range(2, 1300):
-        chooser.choose({PROVIDER: "openai", TIMEOUT: str(number)}, "m")
+        choose(chooser, {PROVIDER: "openai", TIMEOUT: str(number)}, "m")
         if number % 500 == 0:
-            assert chooser.choose({PROVIDER: "openai", TIMEOUT: "1"}, "m").route is kept  # what is used stays
+            assert choose(chooser, {PROVIDER: "openai", TIMEOUT: "1"}, "m").route is kept  # what is used stays
     assert len(chooser._remembered) == 1024
-    assert chooser.choose({PROVIDER: "openai", TIMEOUT: "1"}, "m").route is kept
+    assert choose(chooser, {PROVIDER: "openai", TIMEOUT: "1"}, "m").route is kept
 
 
 def test_large_configs_take_more_of_the_room():
@@ -605,7 +605,7 @@ def test_large_configs_take_more_of_the_room():
     targets = [{"provider": "sandbox"}] * 32
     config = json.dumps({"strategy": {"mode": "fallback"}, "targets": targets})
     for number in range(600):
-        chooser.choose({CONFIG: config + " " * number}, "m")
+        choose(chooser, {CONFIG: config + " " * number}, "m")
     assert len(chooser._remembered) == 16_384 // 32
 
 
@@ -614,6 +614,6 @@ def test_a_remembered_route_is_found_at_once():
     noise = {f"x-header-{number}": "value" for number in range(20)}
     for headers in ({CONFIG: "stored"}, {CONFIG: INLINE}, {VK: "openai-prod"}, {}):
         said = {KEY: TEAM_KEY, **noise, **headers}
-        chooser.choose(said, "gpt-image-1")
-        seconds = min(timeit.repeat(lambda said=said: chooser.choose(said, "gpt-image-1"), number=200, repeat=5)) / 200
+        choose(chooser, said, "gpt-image-1")
+        seconds = min(timeit.repeat(lambda said=said: choose(chooser, said, "gpt-image-1"), number=200, repeat=5)) / 200
         assert seconds < 100e-6

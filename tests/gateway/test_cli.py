@@ -41,10 +41,11 @@ retyr: 2
 
 
 @pytest.fixture(autouse=True)
-def without_settings(monkeypatch):
+def without_settings(monkeypatch, tmp_path):
     for name in NAMES:
         monkeypatch.delenv(f"BEAMSPLITTER_{name.upper()}", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture(autouse=True)
@@ -461,7 +462,7 @@ class TestServe:
     def test_does_not_open_the_doors_by_itself(self, folder, host):
         text = said("serve", "--configs", folder, "--host", host, code=2)
         assert f"Refusing to listen on {host}" in text
-        assert "Add api_keys to gateway.yaml, listen on 127.0.0.1, or say --open." in text
+        assert "Add api_keys to gateway.yaml or make one by `beamsplitter keys create`" in text
 
     @pytest.mark.parametrize(
         "content",

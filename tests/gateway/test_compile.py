@@ -9,7 +9,7 @@ from gateway import compile as compiling
 from gateway.compile import compile_config, renames_model
 from gateway.images import ImageRequest
 from gateway.providers import PROVIDERS
-from gateway.target import FanOut, ImageTarget, Outside, Pools
+from gateway.target import FanOut, ImageTarget, Outside, Paid, Pools
 from strategies import (
     Attempt,
     Cause,
@@ -274,15 +274,13 @@ DOWN = refused(503)
 OK = answer()
 
 
-def test_one_target_is_nested_fan_out_retry_gate_attempt_timeout_leaf():
+def test_one_target_is_nested_fan_out_retry_gate_paid_attempt_timeout_leaf():
     served = Served({**server("a"), "retry": {"attempts": 2}, "request_timeout": 1000})
     tree, leaf = served.route.tree, served.leaves["config"]
-    assert [type(node) for node in (tree, tree.inner, tree.inner.inner, tree.inner.inner.inner)] == [
-        FanOut,
-        Retry,
-        Gate,
-        Attempt,
-    ]
+    nodes = [tree]
+    while len(nodes) < 5:
+        nodes.append(nodes[-1].inner)
+    assert [type(node) for node in nodes] == [FanOut, Retry, Gate, Paid, Attempt]
     request = asking(model="gpt-image-2")
     assert tree.inner.budget_of(request) is tree.inner.inner.health_of(request).budget
     assert tree.inner.inner.health_of(request) is leaf.health(request)

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.choose.callers import Callers
-from gateway.config.gateway_file import ApiKey
+from gateway.config.api_key import ApiKey
 from gateway.secret import Fingerprint
 from tests.end_to_end.caller import alive
 from tests.end_to_end.provider import Provider
@@ -17,13 +17,13 @@ virtual_keys:
 KEYS = f"""
 api_keys:
   - {{name: team, key: {TEAM}}}
-  - {{name: other, key: {OTHER}}}
+  - {{name: other, key: {OTHER}, workspace_id: other}}
 """
 
 
 def knowing(*keys):
     """Return the callers of a gateway that has these keys."""
-    return Callers(tuple(ApiKey(name=f"key {number}", key=Fingerprint(key)) for number, key in enumerate(keys)), {})
+    return Callers({Fingerprint(key): ApiKey(name=f"key {number}") for number, key in enumerate(keys)})
 
 
 @pytest.fixture(scope="session")

@@ -390,6 +390,60 @@ async def test_refreshes_that_come_at_once_share_one_call_and_no_earlier_one():
     assert kitchen.paid == 2
 
 
+class Elsewhere:
+    """Flights of which another gateway makes the call."""
+
+    def __init__(self, paint):
+        self.paint, self.anew = paint, []
+
+    async def join(self, key, call, judge, *, until, look, anew):
+        self.anew.append(anew)
+        await self.paint()
+        found = await look()
+        return (await call(), True) if found is None else (found, False)
+
+
+def neighbours(*, here=(), there=(), state=None):
+    """Return two kitchens with one store, of which the first waits for the second."""
+    state = Memory(50_000_000) if state is None else state
+    second, first = Kitchen(*there, state=state), Kitchen(*here, state=state)
+    flights = Elsewhere(second.ask)
+    first.outside = replace(first.outside, flights=flights)
+    first.node = first.of()
+    return first, second, flights
+
+
+async def test_what_another_gateway_paints_meanwhile_is_given_here_for_nothing():
+    here, there, flights = neighbours(there=[different(1), different(2)])
+    first = await here.ask()
+    assert (first.reply.cache, first.reply.cost_usd, first.reply.kept_by) == ("HIT", 0.0, "config")
+    assert first.reply.canonical == different(1).body
+    again = await here.ask(headers={"x-portkey-cache-force-refresh": "1"})
+    assert again.reply.cache == "REFRESH"
+    assert (here.paid, there.paid, flights.anew) == (0, 1, [False, True])
+
+
+async def test_what_another_gateway_could_not_keep_is_painted_here():
+    here, there, _ = neighbours(here=[answer()], there=[answer()], state=Broken())
+    assert (await here.ask()).reply.cache == "MISS"
+    assert (here.paid, there.paid) == (1, 1)
+
+
+async def test_what_another_gateway_painted_waits_for_room_no_longer_than_it_may():
+    here, _, _ = neighbours(there=[answer(picture((700, 700)))])
+
+    class Full:
+        async def take(self, count):
+            await asyncio.sleep(LONG)
+
+        def give(self, count):
+            raise AssertionError
+
+    request = ImageRequest(params={"prompt": "an otter"}, room=Full())
+    got = await here.node(request, Context(Journey(rng=None), 2.0))
+    assert (got.cause, asyncio.get_running_loop().time(), here.paid) == (Cause.DEADLINE, 2, 0)
+
+
 async def test_large_answers_that_are_kept_wait_for_room_as_those_that_come():
     kitchen = Kitchen(answer(picture((700, 700))), answer())
     await kitchen.ask()

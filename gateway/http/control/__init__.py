@@ -1,0 +1,1 @@
+"""The control plane: configs, keys, records and figures, in the shapes that Portkey's SDK sends and reads."""

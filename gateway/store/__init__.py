@@ -1,0 +1,1 @@
+"""What is kept durably: configs, keys, records, and what was spent."""

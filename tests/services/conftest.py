@@ -1,0 +1,42 @@
+"""Tests against real servers, which they start themselves; where the program is not installed, they say so."""
+
+import itertools
+
+import pytest
+
+from tests.services.redis import BINARY, redis_server
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def shared_redis():
+    """One server for all tests that leave it running."""
+    if BINARY is None:
+        pytest.skip("neither redis-server nor valkey-server is installed")
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis():
+    """A server that a test may do anything to."""
+    if BINARY is None:
+        pytest.skip("neither redis-server nor valkey-server is installed")
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def prefix():
+    """Names that no other test uses."""
+    return f"test{next(_numbers)}:"
+
+
+@pytest.fixture
+async def server(shared_redis, prefix):
+    from gateway.state.redis import Server  # noqa: PLC0415 - the client is an extra
+
+    server = Server(shared_redis.url, prefix=prefix)
+    yield server
+    await server.close()
