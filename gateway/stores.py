@@ -10,14 +10,16 @@ from gateway.choose.callers import Admin
 from gateway.choose.stored import Stored
 from gateway.http.control.secrets import SPELLINGS
 from gateway.keeping import data_folder, opened_store
-from gateway.ledger import MemoryRates, Rates
+from gateway.ledger import Ledger, MemoryRates, Rates
 from gateway.settings import Settings
 from gateway.store import hidden, records
 from gateway.store.changes import changes_after
 from gateway.store.database import Database, StoreLost
 from gateway.store.journal import Journal
 from gateway.store.ledger import SqlLedger
+from gateway.store.own_ledger import OwnLedger
 from gateway.store.rates import SqlRates
+from gateway.store.sole import Sole
 from gateway.store.vault import Vault, admin_digest
 
 _log = logging.getLogger("gateway.stores")
@@ -41,21 +43,31 @@ class Stores:
         self.stored = Stored(
             vault.digest, lambda document, place: hidden.opened(document, SPELLINGS, vault.master, place)
         )
-        self.ledger = SqlLedger(database)
+        self._sole = _sole(settings, database)
+        self.ledger: Ledger = self._sole or SqlLedger(database)
         # One process alone counts for itself; several have to count in one place.
         self.rates: Rates = MemoryRates() if settings.workers == 1 and not settings.store else SqlRates(database)
         self.journal = _journal(settings, database)
         self.tell: Callable[[], None] | None = None
         """What tells the other gateways that something was changed here."""
         self._look = asyncio.Event()
+        self._refreshing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
         self.lost = False
         """Whether the database did not answer when it was looked at last."""
 
+    async def prepare(self) -> None:
+        """Read what there is; raises `StoreLost`."""
+        if self._sole is not None:
+            await self._sole.open()
+        await self.refresh()
+
     def begin(self) -> None:
         """Start what goes on beside requests."""
         work = [self._watch(), self._forget()]
+        if self._sole is not None:
+            work.append(self._sole.follow(self._stop))
         if self.journal is not None:
             work.append(self.journal.ship(self._stop))
         self._tasks = [asyncio.create_task(each) for each in work]
@@ -64,17 +76,21 @@ class Stores:
         """Look at once: something was changed."""
         self._look.set()
 
-    def changed_here(self) -> None:
-        """Look at once, and have the other gateways do so."""
-        self._look.set()
+    async def changed_here(self) -> None:
+        """Take over what was changed here before anybody is answered, and have the other gateways look at once."""
         if self.tell is not None:
             self.tell()
+        try:
+            await self.refresh()
+        except StoreLost:
+            self._look.set()
 
     async def refresh(self) -> None:
         """Take over what changed; raises `StoreLost`."""
-        changes = await changes_after(self.database, self.stored.revision)
-        if changes is not None:
-            self.stored.take(changes)
+        async with self._refreshing:  # an older look must not be taken over after a newer one
+            changes = await changes_after(self.database, self.stored.revision)
+            if changes is not None:
+                self.stored.take(changes)
 
     def told(self) -> Mapping[str, object]:
         """Return how the records fare, for `/readyz`."""
@@ -89,6 +105,8 @@ class Stores:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.journal is not None:
             self.journal.close()
+        if self._sole is not None:
+            await self._sole.close()
         await self.database.close()
 
     async def _watch(self) -> None:
@@ -136,10 +154,18 @@ async def opened(settings: Settings) -> Stores | None:
         digest, _ = await admin_digest(database, vault)
     stores = Stores(settings, database, vault, Admin(digest, vault.digest))
     try:
-        await stores.refresh()
+        await stores.prepare()
     except StoreLost as lost:
         _log.error("the database does not answer: %s", lost)
     return stores
+
+
+def _sole(settings: Settings, database: Database) -> Sole | None:
+    """Return the ledger of a gateway that is one process; several count in one place."""
+    if settings.workers > 1 or settings.store or settings.redis:
+        return None
+    folder = data_folder(settings)
+    return Sole(lambda: OwnLedger(database, folder))
 
 
 def _journal(settings: Settings, database: Database) -> Journal | None:

@@ -5,6 +5,7 @@ import click
 from gateway.cli.check import check
 from gateway.cli.explain import explain
 from gateway.cli.init import init
+from gateway.cli.keys import keys
 from gateway.cli.models import models
 from gateway.cli.serve import serve
 from gateway.cli.version import installed, version
@@ -22,5 +23,5 @@ def main() -> None:
     """  # noqa: D301 - click keeps the lines below a \b as they are
 
 
-for command in (serve, check, explain, init, models, version):
+for command in (serve, check, explain, init, keys, models, version):
     main.add_command(command)

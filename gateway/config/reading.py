@@ -38,12 +38,17 @@ class Reading:
     nodes: int = 0
     """Config nodes read so far."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody would read what is reported from now on."""
+        return len(self.problems) >= _MOST_PROBLEMS
+
     def report(self, path: Path, message: str, *, code: str = "invalid_config") -> None:
         """Note a problem with a value, unless it could not even be read; past a hundred, nobody reads on."""
         place = self.place(path)
         if any(place == told.path for told in self.document.problems):
             return
-        if len(self.problems) < _MOST_PROBLEMS:
+        if not self.is_full:
             self.problems.append(self.document.problem(place, message, code=code))
 
     def place(self, path: Path) -> str:

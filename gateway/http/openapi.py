@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gateway.choose.named_target import family_headers
 from gateway.config.provider_fields import ALL_FIELDS, SECRET_FIELDS
+from gateway.http.openapi_control import control_parameters, control_paths, control_schemas
 from gateway.http.openapi_tables import (
     ANSWER_HEADERS,
     ANYWHERE,
@@ -23,7 +24,12 @@ from gateway.http.openapi_tables import (
 from schemas import load
 
 _VERSION = "1"
-_COMPONENTS = {"image_request": "ImageRequest", "answers": "Answers", "gateway_config": "Config"}
+_COMPONENTS = {
+    "image_request": "ImageRequest",
+    "answers": "Answers",
+    "gateway_config": "Config",
+    "control": "Control",
+}
 """Schema file → how its definitions are called here."""
 
 _BINARY: Json = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
@@ -48,19 +54,24 @@ def document() -> Json:
         },
         "servers": [{"url": "/"}],
         "security": [{}, {"gatewayKey": []}, {"bearer": []}],
-        "paths": _paths([{"$ref": f"#/components/parameters/{name}"} for name in parameters]),
+        "paths": {**_paths([{"$ref": f"#/components/parameters/{name}"} for name in parameters]), **control_paths()},
         "components": {
             "securitySchemes": {
-                "gatewayKey": {"type": "apiKey", "in": "header", "name": "x-portkey-api-key"},
-                "bearer": {"type": "http", "scheme": "bearer", "description": "A gateway key, or a provider's own."},
+                "gatewayKey": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "x-portkey-api-key",
+                    "description": "A gateway key, with the scopes that are asked for; the admin key has all of them.",
+                },
+                "bearer": {"type": "http", "scheme": "bearer", "description": "The same, or a provider's own key."},
             },
-            "parameters": parameters,
+            "parameters": {**parameters, **dict(control_parameters())},
             "headers": {
                 name: {"schema": schema, "description": text}
                 for name, (schema, text) in {**ANSWER_HEADERS, **FAILURE_HEADERS}.items()
             },
             "responses": dict(_responses()),
-            "schemas": {**_schemas(), **_bodies()},
+            "schemas": {**_schemas(), **_bodies(), **control_schemas()},
         },
     }
 
@@ -209,7 +220,7 @@ def _rooted(file: str, schema: Any) -> Any:  # noqa: ANN401 - any JSON value
         return schema
     at = schema.get("$ref")
     if isinstance(at, str):
-        part = at.removeprefix("#/$defs/")
-        whole = at == "#"
-        return {**schema, "$ref": f"#/components/schemas/{_COMPONENTS[file] if whole else _called(file, part)}"}
+        other, _, part = at.partition("#")
+        file, part = other.removesuffix(".schema.json") or file, part.removeprefix("/$defs/")
+        return {**schema, "$ref": f"#/components/schemas/{_called(file, part) if part else _COMPONENTS[file]}"}
     return {key: _rooted(file, value) for key, value in schema.items()}

@@ -65,20 +65,21 @@ FAILURE_HEADERS: Mapping[str, Header] = {
     "x-should-retry": ({"const": "false"}, "There where a client's own repeats would only cost more."),
 }
 REFUSED = {
-    400: "The request cannot be served as it is: `invalid_json`, `invalid_config`, `invalid_size`, `no_route` …",
+    400: "It cannot be served so: `invalid_json`, `invalid_request`, `invalid_config`, `invalid_size`, `no_route` …",
     401: "`invalid_api_key`",
     403: "`not_allowed`",
-    404: "`config_not_found`, `unknown_url`, `model_not_found`, `picture_not_found`",
+    404: "`config_not_found`, `model_not_found`, `picture_not_found`, `not_found`, `unknown_url`",
     405: "`method_not_allowed`",
     408: "`timeout_error`: an attempt's time ran out; `request_body_timeout`: the body came too slowly",
-    409: "`outcome_unknown`, or the provider's own",
+    409: "`version_conflict`, `already_exists`, `ambiguous`, `not_started`, `export_stopped`; "
+    "of pictures `outcome_unknown`, or the provider's own",
     413: "`body_too_large`",
     415: "`unsupported_encoding`",
     422: "`idempotency_key_reused`, `unsupported`",
-    429: "`upstream_rate_limited`, `rate_limit_exceeded`, `budget_exceeded`",
+    429: "`upstream_rate_limited`, `rate_limit_exceeded`, `budget_exceeded`: which limit it was is in the message",
     431: "`headers_too_large`",
     502: "`upstream_unreachable`, `upstream_error`, `upstream_incomplete`, `upstream_empty`, `upstream_auth` …",
-    503: "`overloaded`, `shutting_down`, `budget_unavailable`, or the provider's own",
+    503: "`overloaded`, `shutting_down`, `budget_unavailable`, `store_unavailable`, or the provider's own",
     504: "`deadline_exceeded`",
 }
 ANYWHERE = (400, 404, 405, 413, 431)

@@ -1,29 +1,33 @@
 """What is kept of a request: who asked, where it went, what it cost, and what was tried on the way; no picture."""
 
 import hashlib
+import secrets
 import time
-import uuid
 from typing import Any, Protocol
 
 from gateway.compile import Route
-from gateway.config.api_key import ApiKey
-from gateway.config.spec import TargetSpec
+from gateway.config.api_key import DEFAULT_WORKSPACE, ApiKey
 from gateway.http import told
 from gateway.images import ImageReply, ImageRequest, Picture
 from gateway.ledger import MICROS
+from gateway.store.records import document_text
+from gateway.store.request_row import RequestRow, plain
 from gateway.wire import Outcome
-from strategies import Failure, Journey, Success
+from strategies import Journey, Success
 
-Row = dict[str, Any]
-
-_LONGEST = 8192
+_LONGEST_PROMPT = 16_384
+_LONGEST_WORD = 256
+"""Bytes of what is looked for by an index."""
+_LONGEST_TRACE = 1024
+_LONGEST_LINK = 1024
 _FILES = "/images/files/"
+_OPERATIONS = {"generations": "generate", "edits": "edit", "variations": "vary"}
 
 
 class Journal(Protocol):
     """What keeps records."""
 
-    def write(self, row: Row, /) -> None:
+    def write(self, row: RequestRow, /) -> None:
         """Keep one; never fails, never waits."""
         ...
 
@@ -36,7 +40,7 @@ class Records:
         self.prompts = prompts
         self.journal = journal
 
-    def keep(self, row: Row) -> None:
+    def keep(self, row: RequestRow) -> None:
         """Keep a record."""
         if self.journal is not None:
             self.journal.write(row)
@@ -55,133 +59,94 @@ class Record:
         self.began = time.perf_counter()
         self.created_ms = time.time_ns() // MICROS
 
-    def refused(self, path: str, status: int, code: str) -> Row:
+    def refused(self, path: str, status: int, code: str) -> RequestRow:
         """Return the record of a request that was refused before it went anywhere."""
-        row = self._row(path)
-        row["status"], row["code"] = status, code
-        return row
+        return RequestRow(
+            **self._about(),
+            operation=_OPERATIONS.get(path.rpartition("/")[2], "generate"),
+            status=status,
+            code=code,
+        )
 
     def answered(
         self, request: ImageRequest, route: Route, journey: Journey, outcome: Outcome, status: int, queued: float
-    ) -> Row:
+    ) -> RequestRow:
         """Return the record of a request that has its answer."""
-        row = self._row(request.path)
-        params, attempts = request.params, journey.attempts
-        upstream = sum(attempt.ended - attempt.started for attempt in attempts if attempt.ended is not None)
-        where = told.told_of(outcome, journey) or route.spec.root.path
+        params, attempts, spec = request.params, journey.attempts, route.spec
+        where = told.told_of(outcome, journey) or spec.root.path
         target = route.targets.get(where)
-        prompt = params.get("prompt")
-        row.update(
-            user=_text(request.metadata.get("_user") or params.get("user")),
-            config=_text(route.spec.id),
-            config_version=route.spec.version,
+        metadata = request.metadata
+        more: dict[str, Any] = {"attempts": told.rows(journey, route)}
+        if journey.passed_over:
+            more["passed_over"] = {path: why.cause.value for path, why in journey.passed_over.items()}
+        row = RequestRow(
+            **self._about(),
+            user=_word((metadata.get("_user") if metadata else None) or params.get("user")),
+            config=_word(spec.id),
+            config_version=spec.version,
             operation=request.operation,
-            asked_model=_text(request.model),
+            asked_model=_word(params.get("model")),
             target=None if target is None else where,
+            provider=None if target is None else target.provider,
+            virtual_key=None if target is None else target.virtual_key,
             status=status,
-            upstream_ms=round(upstream * 1000),
+            upstream_ms=round(sum([each.ended - each.started for each in attempts if each.ended is not None]) * 1000),
             queued_ms=round(queued * 1000),
             attempts=len(attempts),
             maybe_billed=journey.maybe_billed,
-            size=_text(params.get("size")),
-            prompt=kept_prompt(prompt, self.prompts) if isinstance(prompt, str) else None,
-            metadata=dict(request.metadata),
+            size=_word(params.get("size")),
+            prompt=kept_prompt(params.get("prompt"), self.prompts),
+            metadata=document_text(metadata) if metadata else "{}",
         )
-        more: dict[str, Any] = {"attempts": told.rows(journey, route)}
         if isinstance(outcome, Success):
             reply = outcome.reply
-            tries = [attempt for attempt in attempts if isinstance(attempt.outcome, Failure)]
-            row.update(_delivered(reply), rescued=int(bool(tries)))
-            if reply.adaptations:
-                more["adaptations"] = [str(adaptation) for adaptation in reply.adaptations]
-            more["pictures"] = _references(reply)
+            _deliver(row, more, reply)
+            row.rescued = int(any(each.outcome is not outcome for each in attempts))
         else:
-            row.update(cause=outcome.cause.value, code=outcome.code, cache=told.cache_status(outcome, target).decode())
-            if not journey.maybe_billed:
-                row["cost_micros"] = 0
-        if target is not None:
-            _name(row, target)
-        if journey.passed_over:
-            more["passed_over"] = {path: why.cause.value for path, why in journey.passed_over.items()}
-        row["more"] = more
+            row.cause, row.code = outcome.cause.value, outcome.code
+            row.cache = told.cache_status(outcome, target).decode()
+            row.cost_micros = None if journey.maybe_billed else 0
+        row.more = document_text(more)
         return row
 
-    def _row(self, path: str) -> Row:
+    def _about(self) -> dict[str, Any]:
         caller = self.caller
         return {
-            "id": uuid.uuid4().hex,
-            "workspace": "default" if caller is None else caller.workspace,
+            # What is made at one time lies together in the index.
+            "id": f"{self.created_ms:011x}{secrets.token_hex(10)}",
+            "workspace": DEFAULT_WORKSPACE if caller is None else caller.workspace,
             "created_ms": self.created_ms,
-            "trace_id": self.trace_id,
+            "trace_id": plain(self.trace_id, _LONGEST_TRACE),
             "api_key": None if caller is None else caller.known_as,
-            "user": None,
-            "config": None,
-            "config_version": None,
-            "operation": _OPERATIONS.get(path.rpartition("/")[2], "generate"),
-            "asked_model": None,
-            "target": None,
-            "provider": None,
-            "virtual_key": None,
-            "model": None,
-            "status": 0,
-            "cause": None,
-            "code": None,
             "ms": round((time.perf_counter() - self.began) * 1000),
-            "upstream_ms": 0,
-            "queued_ms": 0,
-            "cost_micros": None,
-            "saved_micros": None,
-            "images": 0,
-            "attempts": 0,
-            "maybe_billed": 0,
-            "rescued": 0,
-            "cache": "DISABLED",
-            "size": None,
-            "prompt": None,
-            "metadata": {},
-            "more": {},
         }
 
 
-def kept_prompt(prompt: str, how: str) -> str | None:
+def kept_prompt(prompt: object, how: str) -> str | None:
     """Return what is kept of a prompt: store, hash or drop."""
-    match how:
-        case "store":
-            return prompt[:_LONGEST]
-        case "hash":
-            return f"sha256:{hashlib.sha256(prompt.encode('utf-8', 'surrogatepass')).hexdigest()}"
-        case _:
-            return None
+    if not isinstance(prompt, str) or how == "drop":
+        return None
+    if how == "hash":
+        return f"sha256:{hashlib.sha256(prompt.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return plain(prompt, _LONGEST_PROMPT)
 
 
-_OPERATIONS = {"generations": "generate", "edits": "edit", "variations": "vary"}
-
-
-def _name(row: Row, target: TargetSpec) -> None:
-    row["provider"], row["virtual_key"] = target.provider, target.virtual_key
-
-
-def _delivered(reply: ImageReply) -> Row:
-    return {
-        "model": _text(reply.model),
-        "cost_micros": _micros(reply.cost_usd),
-        "saved_micros": _micros(reply.spared_usd),
-        "images": len(reply.pictures),
-        "cache": reply.cache,
-    }
-
-
-def _references(reply: ImageReply) -> list[dict[str, Any]]:
-    """Return what is kept of pictures: the name where the gateway hosts one, the shape where it is known, no bytes."""
+def _deliver(row: RequestRow, more: dict[str, Any], reply: ImageReply) -> None:
+    row.model = _word(reply.model)
+    row.cost_micros, row.saved_micros = _micros(reply.cost_usd), _micros(reply.spared_usd)
+    row.images, row.cache = len(reply.pictures), reply.cache
+    if reply.adaptations:
+        more["adaptations"] = [str(adaptation) for adaptation in reply.adaptations]
     shapes = reply.shapes or ((None, None, None),) * len(reply.pictures)
-    return [_reference(picture, *shape) for picture, shape in zip(reply.pictures, shapes, strict=False)]
+    # A picture by reference: its name where the gateway hosts it, its shape where that is known, no bytes.
+    more["pictures"] = [_reference(picture, *shape) for picture, shape in zip(reply.pictures, shapes, strict=False)]
 
 
 def _reference(picture: Picture, format_: str | None, width: int | None, height: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {"format": format_, "width": width, "height": height}
     if picture.url is not None:
-        plain = picture.url.partition("?")[0]
-        found["url"] = plain.rpartition("/")[2] if _FILES in plain else plain[:1024]
+        address = picture.url.partition("?")[0]
+        found["url"] = address.rpartition("/")[2] if _FILES in address else address[:_LONGEST_LINK]
     if picture.b64 is not None:
         found["bytes"] = len(picture.b64) * 3 // 4
     elif picture.data is not None:
@@ -193,5 +158,5 @@ def _micros(usd: float | None) -> int | None:
     return None if usd is None else round(usd * MICROS)
 
 
-def _text(value: object) -> str | None:
-    return value[:_LONGEST] if isinstance(value, str) else None
+def _word(value: object) -> str | None:
+    return plain(value, _LONGEST_WORD) if isinstance(value, str) else None

@@ -65,16 +65,37 @@ class MemoryLedger:
 
     async def sweep(self) -> int:
         """Count what was never settled as spent, and forget what is settled and old."""
+        late = self.late()
+        for id_, draws in late:
+            await self.settle(id_, "maybe_billed", draws)
+        self.forget_ended()
+        return len(late)
+
+    def late(self) -> list[tuple[str, Sequence[Draw]]]:
+        """Return the reservations whose time is over, and that were never settled."""
         now = self._now()
-        late = [id_ for id_, each in self._reservations.items() if each.expires <= now]
-        open_ = 0
-        for id_ in late:
-            reservation = self._reservations[id_]
-            if not reservation.done:
-                open_ += 1
-                await self.settle(id_, "maybe_billed", reservation.draws)
+        return [(id_, each.draws) for id_, each in self._reservations.items() if each.expires <= now and not each.done]
+
+    def forget_ended(self) -> None:
+        """Forget reservations that were settled, once their time is over."""
+        now = self._now()
+        for id_ in [id_ for id_, each in self._reservations.items() if each.done and each.expires <= now]:
             del self._reservations[id_]
-        return open_
+
+    def open(self) -> list[tuple[str, Sequence[Draw], float]]:
+        """Return the reservations that are not settled, each with when its time is over."""
+        return [(id_, each.draws, each.expires) for id_, each in self._reservations.items() if not each.done]
+
+    def learn(self, account: tuple[str, str], spent: Spent) -> None:
+        """Take over what was used before."""
+        self._books[account] = spent
+
+    def recall(self, id_: str, draws: Sequence[Draw], expires: float) -> None:
+        """Take over a reservation that was made before, whatever the limits say now."""
+        if id_ not in self._reservations:
+            for draw in draws:
+                self._books[draw.account.name, draw.window.name] = reserved(self._of(draw), draw)
+            self._reservations[id_] = _Reservation(draws, expires)
 
     def _of(self, draw: Draw) -> Spent:
         return self._books.get((draw.account.name, draw.window.name), Spent())

@@ -39,6 +39,8 @@ class Database:
         try:
             async with self._engine.connect() as connection:
                 yield connection
+        except sa.exc.CompileError:
+            raise  # a fault of ours, not the database's
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise self._lost(error) from error
 
@@ -54,7 +56,7 @@ class Database:
                 connection = await bare.execution_options(**{_WRITES: True})
                 async with connection.begin():
                     yield connection
-        except sa.exc.IntegrityError:
+        except (sa.exc.IntegrityError, sa.exc.CompileError):
             raise
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise self._lost(error) from error

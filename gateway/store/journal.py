@@ -10,13 +10,13 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import orjson
+import msgspec
 
 from gateway.store.database import StoreLost
+from gateway.store.request_row import RequestRow
 
 try:
     import fcntl
@@ -25,11 +25,13 @@ except ImportError:  # Windows
 
 _log = logging.getLogger("gateway.store")
 
-Row = Mapping[str, Any]
-Insert = Callable[[Sequence[Row]], Awaitable[object]]
+Insert = Callable[[Sequence[RequestRow]], Awaitable[object]]
 """Puts rows into the database, those that are there already left as they are; raises `StoreLost`."""
 
-_SHIP_SECONDS = 0.25
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(RequestRow).decode
+
+_SHIP_SECONDS = 0.5
 _AGAIN_SECONDS = 2.0
 _SEGMENT_BYTES = 4 << 20
 _AT_ONCE = 500
@@ -51,7 +53,7 @@ class Journal:
         self._bytes_max = bytes_max
         self._others = _bytes_in(folder)
         """Bytes in files other than the present one."""
-        self._waiting: list[Row] = []
+        self._waiting: list[RequestRow] = []
         self._file, self._place = _begun(folder)
         self._size = 0
         self._told = 0.0
@@ -64,9 +66,9 @@ class Journal:
         """Records that are not in the database yet, apart from those of files before the present one."""
         return len(self._waiting)
 
-    def write(self, row: Row) -> None:
+    def write(self, row: RequestRow) -> None:
         """Keep a record; where there is no room for it, it is counted instead."""
-        line = orjson.dumps(row) + b"\n"
+        line = _encode(row) + b"\n"
         if self._others + self._size + len(line) > self._bytes_max:
             self._drop("journal_bytes is reached")
             return
@@ -193,13 +195,13 @@ def _taken(place: Path) -> int:
     return -1
 
 
-def _chunks(file: int) -> Iterator[list[Row]]:
+def _chunks(file: int) -> Iterator[list[RequestRow]]:
     """Yield the records of a file; its last line may be cut, then nobody was answered for it."""
     with os.fdopen(os.dup(file), "rb") as lines:
-        rows: list[Row] = []
+        rows: list[RequestRow] = []
         for line in lines:
-            with contextlib.suppress(orjson.JSONDecodeError):
-                rows.append(orjson.loads(line))
+            with contextlib.suppress(msgspec.DecodeError):
+                rows.append(_decode(line))
             if len(rows) == _AT_ONCE:
                 yield rows
                 rows = []
@@ -207,7 +209,7 @@ def _chunks(file: int) -> Iterator[list[Row]]:
             yield rows
 
 
-def _next(chunks: Iterator[list[Row]]) -> list[Row] | None:
+def _next(chunks: Iterator[list[RequestRow]]) -> list[RequestRow] | None:
     return next(chunks, None)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +21,6 @@ _KEPT_MS = 3_600_000
 _SWEPT_AT_ONCE = 500
 
 _Name = tuple[str, str]
-_Result = TypeVar("_Result")
 
 
 def wall_clock() -> float:
@@ -153,7 +152,7 @@ async def _books(connection: AsyncConnection, names: Iterable[_Name], *, lock: b
     if lock and connection.dialect.name != "sqlite":
         await connection.execute(
             postgresql.insert(counters).on_conflict_do_nothing(),
-            [dict(name=name, window=window, spent=0, held=0, images=0, images_held=0) for name, window in names],
+            [_row(name, window, Spent()) for name, window in names],
         )
     asked = sa.select(counters).where(sa.tuple_(counters.c.name, counters.c.window).in_(names))
     if lock:
@@ -165,19 +164,7 @@ async def _books(connection: AsyncConnection, names: Iterable[_Name], *, lock: b
 
 async def _write(connection: AsyncConnection, sheet: _Sheet) -> None:
     if sheet.changed:
-        rows = []
-        for name, window in sorted(sheet.changed):
-            spent = sheet.books[name, window]
-            rows.append(
-                {
-                    "name": name,
-                    "window": window,
-                    "spent": spent.micros,
-                    "held": spent.held,
-                    "images": spent.images,
-                    "images_held": spent.images_held,
-                }
-            )
+        rows = [_row(name, window, sheet.books[name, window]) for name, window in sorted(sheet.changed)]
         put = upserting(connection, counters)
         values = {column: put.excluded[column] for column in ("spent", "held", "images", "images_held")}
         await connection.execute(put.on_conflict_do_update(index_elements=["name", "window"], set_=values), rows)
@@ -187,6 +174,17 @@ async def _write(connection: AsyncConnection, sheet: _Sheet) -> None:
     if over:
         done = sa.update(reservations).where(reservations.c.id == sa.bindparam("which"))
         await connection.execute(done.values(ended=sa.bindparam("end")), over)
+
+
+def _row(name: str, window: str, spent: Spent) -> dict[str, object]:
+    return {
+        "name": name,
+        "window": window,
+        "spent": spent.micros,
+        "held": spent.held,
+        "images": spent.images,
+        "images_held": spent.images_held,
+    }
 
 
 def upserting(connection: AsyncConnection, table: sa.Table) -> Any:  # noqa: ANN401 - of either dialect

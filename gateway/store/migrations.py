@@ -8,6 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.store.database import Database, StoreLost
 from gateway.store.tables import meta, metadata
 
+SCHEMA = "schema"
+"""Where the schema's version is kept."""
+
 _LOCK = 0x_BEA_5_0001
 """Of all who start at one time, one migrates; the others wait for it."""
 
@@ -35,13 +38,13 @@ async def migrate(database: Database, steps: tuple[Callable[[sa.Connection], Non
         for step in steps[found:]:
             await connection.run_sync(step)
         if found < len(steps):
-            await put(connection, "schema", str(len(steps)))
+            await put(connection, SCHEMA, str(len(steps)))
 
 
 async def _version(connection: AsyncConnection) -> int:
     if not await connection.run_sync(lambda sync: sa.inspect(sync).has_table(meta.name)):
         return 0
-    return int(await get(connection, "schema") or 0)
+    return int(await get(connection, SCHEMA) or 0)
 
 
 async def get(connection: AsyncConnection, name: str) -> str | None:

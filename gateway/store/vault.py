@@ -4,11 +4,13 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import Database, StoreLost
-from gateway.store.migrations import get, put
+from gateway.store.migrations import SCHEMA, get, put
 from gateway.store.sealing import CannotOpen, MasterKeys
+from gateway.store.tables import meta
 
 _PEPPER, _ADMIN = "pepper", "admin"
 _PEPPER_PLACE = "meta/pepper"
@@ -29,6 +31,7 @@ class Vault:
 async def open_vault(database: Database, master: MasterKeys) -> Vault:
     """Return the vault of a database; raises `StoreLost` where it was made with another master key."""
     async with database.write() as connection:
+        await _alone(connection)
         sealed = await get(connection, _PEPPER)
         if sealed is None:
             pepper = secrets.token_bytes(32)
@@ -53,6 +56,7 @@ async def rewrap_vault(connection: AsyncConnection, master: MasterKeys) -> None:
 async def admin_digest(database: Database, vault: Vault) -> tuple[str, str | None]:
     """Return the digest of the admin key that is kept, and the key itself where it was made just now."""
     async with database.write() as connection:
+        await _alone(connection)
         digest = await get(connection, _ADMIN)
         if digest is not None:
             return digest, None
@@ -60,3 +64,8 @@ async def admin_digest(database: Database, vault: Vault) -> tuple[str, str | Non
         digest = vault.digest(key)
         await put(connection, _ADMIN, digest)
         return digest, key
+
+
+async def _alone(connection: AsyncConnection) -> None:
+    """Have all who start at one time find, or make, the same: one after another."""
+    await connection.execute(sa.select(meta.c.value).where(meta.c.name == SCHEMA).with_for_update())

@@ -13,6 +13,7 @@ from tests.end_to_end.provider import Provider
 from tests.running import serving
 
 ADMIN = "admin-key-that-is-not-real"
+PAINTED = {"provider": "openai", "api_key": "test-declared-not-real", "override_params": {"model": "good"}}
 _LATEST = 3.0
 """Seconds: what is promised is one, on a machine that runs other tests beside this one."""
 
@@ -33,7 +34,8 @@ def provider(painter):
 def gateway(tmp_path_factory, painter):
     folder = tmp_path_factory.mktemp("control")
     trusted = painter.url.removeprefix("http://")
-    (folder / "declared.yaml").write_text("provider: sandbox\n")
+    declared = {**PAINTED, "custom_host": f"{painter.url}/v1"}
+    (folder / "declared.yaml").write_text(json.dumps(declared))
     arguments = ("--workers", "2", "--admin-key", ADMIN, "--trusted-hosts", trusted)
     with serving(folder, *arguments) as running:
         yield running
@@ -97,12 +99,17 @@ def test_a_config_is_used_by_its_id_and_a_change_is_live_within_a_second(gateway
     each_worker(gateway, key, "mine", "config_not_found")
 
 
-def test_case_15_another_tenants_config_is_as_good_as_none(gateway):
+def test_case_15_another_tenants_config_is_as_good_as_none(gateway, provider):
     mine, yours = key_for(gateway, "two")["key"], key_for(gateway, "three")["key"]
     made(
         gateway,
         "/v1/configs",
-        {"name": "c", "slug": "theirs", "config": {"provider": "sandbox"}, "workspace_id": "two"},
+        {
+            "name": "c",
+            "slug": "theirs",
+            "config": PAINTED | {"custom_host": f"{provider.url}/v1"},
+            "workspace_id": "two",
+        },
     )
     each_worker(gateway, mine, "theirs", 200)
     foreign = ask(gateway, config="theirs", **{"x-portkey-api-key": yours})
@@ -183,7 +190,7 @@ def test_what_is_stored_is_there_after_a_restart_and_its_secrets_are_nowhere_in_
     data, folder = tmp_path / "data", tmp_path / "configs"
     folder.mkdir()
     arguments = ("--data", str(data), "--admin-key", ADMIN, "--trusted-hosts", painter.url.removeprefix("http://"))
-    secret = "test-secret-at-rest-not-real"
+    secret = "test-secret-at-rest-not-real"  # noqa: S105 - it says that it is none
     with serving(folder, *arguments) as running:
         key = key_for(running, "default")["key"]
         made(
@@ -230,3 +237,14 @@ def test_another_master_key_stops_the_start(tmp_path):
         pass
     with serving(tmp_path, *data, "--master-key", f"{second},{first}"):
         pass
+
+
+def test_a_stored_credential_never_goes_to_a_host_that_a_caller_names(gateway, provider):
+    key = key_for(gateway, "nine")["key"]
+    document = {"provider": "openai", "api_key": "test-inside-a-config-not-real"}
+    made(gateway, "/v1/configs", {"name": "c", "slug": "sealed", "config": document, "workspace_id": "nine"})
+    known_to_all(gateway, key)
+    elsewhere = {"x-portkey-custom-host": "https://elsewhere.example/v1"}
+    refused = ask(gateway, config="sealed", **{"x-portkey-api-key": key}, **elsewhere)
+    assert (refused.status, refused.code) == (400, "custom_host_blocked")
+    assert "not-real" not in json.dumps(call(gateway, "GET", "/v1/configs/sealed"))

@@ -37,6 +37,7 @@ def prefix():
 async def server(shared_redis, prefix):
     from gateway.state.redis import Server  # noqa: PLC0415 - the client is an extra
 
-    server = Server(shared_redis.url, prefix=prefix)
+    # Other than a gateway, a test waits for a machine that is busy with other tests.
+    server = Server(shared_redis.url, prefix=prefix, connect_seconds=5, answer_seconds=5)
     yield server
     await server.close()

@@ -5,11 +5,13 @@ import contextlib
 
 
 class Proxy:
-    """Passes bytes on: `drops` loses answers, `holds` loses commands."""
+    """Passes bytes on: `drops` loses answers, `holds` loses commands; a grown `age` ends what there is, unheard."""
 
     def __init__(self, port):
         self.to = port
         self.drops = self.holds = False
+        self.age = 0
+        """Grows where all connections there are fall silent for ever."""
         self._tasks = set()
 
     async def __aenter__(self):
@@ -25,12 +27,13 @@ class Proxy:
 
     async def _line(self, reader, writer):
         self._tasks.add(asyncio.current_task())
+        age = self.age
         there, back = await asyncio.open_connection("127.0.0.1", self.to)
         try:
             with contextlib.suppress(asyncio.CancelledError):
                 async with asyncio.TaskGroup() as both:
-                    both.create_task(self._pass(reader, back, lambda: self.holds))
-                    both.create_task(self._pass(there, writer, lambda: self.drops))
+                    both.create_task(self._pass(reader, back, lambda: self.holds or age < self.age))
+                    both.create_task(self._pass(there, writer, lambda: self.drops or age < self.age))
         finally:
             for each in (writer, back):
                 each.close()

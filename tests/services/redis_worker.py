@@ -97,7 +97,7 @@ TASKS = {task.__name__: task for task in (reserve, hold, once, fly)}
 
 
 async def _main(task, url, prefix, arguments):
-    server = Server(url, prefix=prefix)
+    server = Server(url, prefix=prefix, connect_seconds=5, answer_seconds=5)
     await server.do("PING")
     _say("ready")
     await asyncio.to_thread(sys.stdin.readline)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.state.redis import RedisFlights, RedisState, Server
+from gateway.state.redis import flights as flights_module
 from gateway.state.redis import leases as leases_module
 from tests.services.redis_worker import workers
 from tests.services.waiting import sleep_until
@@ -70,11 +71,12 @@ async def test_40_askers_in_two_processes_make_one_call(shared_redis, prefix):
     assert [each["kinds"] for each in got] == [1, 1]
 
 
-async def test_others_are_told_at_once(gateways):
+async def test_others_are_told_at_once(gateways, monkeypatch):
+    monkeypatch.setattr(flights_module, "_LOOK_SECONDS", 10)
     a, b, c = gateways
     first = await led(a)
     waiting = [b.join(), b.join(), c.join()]
-    await asyncio.sleep(0.4)  # past the first look
+    await asyncio.sleep(0.2)
     loop = asyncio.get_running_loop()
     ended = loop.time()
     a.may_end.set()
@@ -129,15 +131,16 @@ async def test_who_waits_too_long_leaves(gateways):
 
 
 async def test_what_is_for_nobody_else_is_called_by_each_at_once(gateways):
-    a, b, _ = gateways
-    a.verdict = b.verdict = "each"
+    a, b, c = gateways
+    a.verdict = b.verdict = c.verdict = "each"
     first = await led(a)
-    waiting = [a.join(), a.join(), b.join(), b.join()]
+    waiting = [a.join(), a.join(), b.join(), b.join(), c.join()]
     await asyncio.sleep(0.1)
     a.may_end.set()
-    await sleep_until(lambda: (a.calls, b.calls) >= (3, 1))
+    await sleep_until(lambda: (a.calls, b.calls, c.calls) == (3, 1, 1))  # none of which has ended yet
     b.may_end.set()
-    assert [own for _, own in await asyncio.gather(first, *waiting)] == [True] * 5
+    c.may_end.set()
+    assert [own for _, own in await asyncio.gather(first, *waiting)] == [True] * 6
 
 
 async def test_a_refresh_waits_for_one_under_way_and_takes_nothing_older(gateways):
@@ -164,8 +167,6 @@ async def test_a_result_that_could_not_be_kept_is_called_for_again(gateways):
 
 
 async def test_a_leader_that_dies_is_followed_when_its_lease_ends(gateways, monkeypatch):
-    from gateway.state.redis import flights as flights_module  # noqa: PLC0415
-
     monkeypatch.setattr(flights_module, "LEASE_MS", 400)
     a, b, _ = gateways
     first = await led(a)
@@ -177,8 +178,6 @@ async def test_a_leader_that_dies_is_followed_when_its_lease_ends(gateways, monk
 
 
 async def test_a_leader_that_lives_is_waited_for_however_long_it_takes(gateways, monkeypatch):
-    from gateway.state.redis import flights as flights_module  # noqa: PLC0415
-
     monkeypatch.setattr(flights_module, "LEASE_MS", 300)
     monkeypatch.setattr(leases_module, "_RENEW_SECONDS", 0.1)
     a, b, _ = gateways

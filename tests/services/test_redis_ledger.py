@@ -9,7 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gateway.ledger import Account, Draw, LedgerLost, MemoryLedger, Spent, UsageLimit, Window
 from gateway.state.redis import RedisLedger, Server
+from gateway.state.redis import debts as debts_module
 from gateway.state.redis import ledger as ledger_module
+from gateway.state.redis import server as server_module
 from gateway.state.redis.script import CLOCK, Script
 from tests.services.proxy import Proxy
 from tests.services.redis_worker import workers
@@ -131,12 +133,12 @@ async def test_another_number_of_accounts_is_a_fault_that_is_told(ledger):
 class Seed:
     """The database, which knows what was spent."""
 
-    def __init__(self, **spent):
-        self.spent, self.asked = spent, []
+    def __init__(self, seconds=0.02, **spent):
+        self.spent, self.asked, self.seconds = spent, [], seconds
 
     async def __call__(self, accounts):
         self.asked.append(list(accounts))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(self.seconds)
         return [self.spent.get(name, Spent()) for name, _ in accounts]
 
 
@@ -149,6 +151,16 @@ async def test_a_counter_that_is_missing_begins_with_what_is_known(server):
     assert sum(each is None for each in found) == 5
     assert seed.asked == [[("a", "all")]] * 2  # once for each gateway, and planted once
     assert await gateways[0].spent([("a", "all"), ("b", "all")]) == [Spent(950, 50, 3, 5), Spent()]
+
+
+async def test_who_finds_out_late_plants_nothing_over_what_has_grown(server):
+    quick, slow = (RedisLedger(server, Seed(seconds, a=Spent(500))) for seconds in (0, 0.2))
+    of = account("a", credit_micros=1000)
+    late = asyncio.create_task(slow.reserve("late", [draw(of)], 60))
+    await quick.reserve("one", [draw(of)], 60)
+    await quick.settle("one", "settled", [draw(of, 70)])
+    assert await late is None
+    assert await quick.spent([("a", "all")]) == [Spent(570, 100, 1, 1)]
 
 
 async def test_what_was_under_way_when_the_server_forgot_all_is_counted_all_the_same(server):
@@ -198,7 +210,9 @@ async def proxy(shared_redis):
 
 
 @pytest.fixture
-async def behind(proxy, prefix):
+async def behind(proxy, prefix, monkeypatch):
+    for module in (server_module, debts_module):
+        monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.1)
     server = Server(f"redis://127.0.0.1:{proxy.port}", prefix=prefix)
     await server.do("PING")
     yield RedisLedger(server)
@@ -265,7 +279,7 @@ ACCOUNTS = [
     account("c", credit_micros=200, images=2, alert_micros=0),
     Account("d", "one without limits"),
 ]
-AMOUNTS = st.integers(0, 150)
+AMOUNTS = st.sampled_from([0, 50, 100, 150])  # few, so that limits and thresholds are met exactly
 DRAWS = st.lists(
     st.builds(Draw, st.sampled_from(ACCOUNTS), st.sampled_from([ALL, WEEK]), AMOUNTS, st.integers(0, 2)),
     min_size=1,
@@ -335,7 +349,8 @@ class Histories(RuleBasedStateMachine):
         if self.open:
             id_ = pick.choice(sorted(self.open))
             draws = [
-                Draw(each.account, each.window, pick.randint(0, 200), pick.randint(0, 3)) for each in self.open[id_][0]
+                Draw(each.account, each.window, pick.randrange(0, 201, 50), pick.randint(0, 3))
+                for each in self.open[id_][0]
             ]
             shared, alone = self.both(which, "settle", id_, end, draws)
             assert list(shared) == list(alone)

@@ -42,7 +42,7 @@ async def create(plane: Plane, request: Request) -> Told:
         columns = await _with_slug(plane, change.connection, workspace, columns, body)
         common = {"workspace": workspace, "name": name, "kind": kind, "user_id": user}
         row, key = await api_keys.create(change, plane.vault, common | columns)
-    plane.changed()
+    await plane.changed()
     return {"id": row["id"], "key": key, "object": "api-key"}
 
 
@@ -88,7 +88,7 @@ async def update(plane: Plane, request: Request) -> Told:
         given = await _with_slug(plane, change.connection, row["workspace"], given, body)
         if any(row[column] != value for column, value in given.items()):
             row = await api_keys.update(change, row, given)
-    plane.changed()
+    await plane.changed()
     return {"id": row["id"], "object": "api-key", "version_id": str(row["version"])}
 
 
@@ -100,7 +100,7 @@ async def delete(plane: Plane, request: Request) -> Told:
         current(row, expected_version(request))
         _check_gift(operator, row["scopes"])
         await api_keys.remove(change, row)
-    plane.changed()
+    await plane.changed()
     return {"id": row["id"], "object": "api-key", "deleted": True}
 
 
@@ -116,7 +116,7 @@ async def rotate(plane: Plane, request: Request) -> Told:
         if row["id"] != operator.name:
             await _check_power(change.connection, operator, row)
         row, key = await api_keys.rotate(change, plane.vault, row, old_until_ms)
-    plane.changed()
+    await plane.changed()
     until = moment_of(old_until_ms)
     return {"id": row["id"], "key": key, "object": "api-key", "key_transition_expires_at": until}
 

@@ -46,7 +46,7 @@ async def create(plane: Plane, request: Request) -> Told:
         document = sealed(plane.vault, merged(plane.vault, config, None, place), place)
         common = {"id": id_, "workspace": workspace, "name": name, "slug": slug}
         row = await configs.create(change, {**common, "document": document, "is_default": is_default})
-    plane.changed()
+    await plane.changed()
     return _brief(row)
 
 
@@ -88,7 +88,7 @@ async def update(plane: Plane, request: Request) -> Told:
             kept = merged(plane.vault, config, row["document"], place)
             new["document"] = sealed(plane.vault, kept, place)
         row = await configs.update(change, row, new)
-    plane.changed()
+    await plane.changed()
     return _brief(row)
 
 
@@ -99,7 +99,7 @@ async def delete(plane: Plane, request: Request) -> Told:
         row = await configs.find(change.connection, seen_by(operator, request), request.path_params["name"])
         current(row, expected_version(request))
         await configs.remove(change, row)
-    plane.changed()
+    await plane.changed()
     return {"id": row["id"], "slug": row["slug"], "object": "config", "deleted": True}
 
 

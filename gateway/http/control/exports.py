@@ -207,9 +207,7 @@ def _workspace(body: Mapping[str, Any]) -> str | None:
 
 def _filters(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return filters that are read without fault whenever the file is made."""
-    filters = body.get("filters")
-    if filters is None:
-        return {}
+    filters = {} if body.get("filters") is None else body["filters"]
     if not isinstance(filters, dict):
         raise wrong("filters", "expected an object")
     check_names(filters, *_PAGING)

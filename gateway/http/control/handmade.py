@@ -1,21 +1,23 @@
 """Records of requests made elsewhere, as `logs.create` sends them: without pictures, and without credentials."""
 
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+import re2
 
-from gateway.errors import GatewayError
-from gateway.long_json import LongText
+from gateway.errors import BodyTooLarge, GatewayError, InvalidJSON
+from gateway.http.control.reading import check_values
+from gateway.long_json import LongText, loads
 
-_LONG = 512
-_ENCODED = re.compile(
-    r"data:[\w.+-]+/[\w.+-]+[^,\s]{0,200},[A-Za-z0-9+/=_%\r\n-]*|[A-Za-z0-9+/=_%\r\n-]{512,}", re.ASCII
-)
+# RE2, as its time grows with the text alone, whatever somebody sends.
+_ENCODED = re2.compile(r"data:[\w.+-]+/[\w.+-]+[^,\s]{0,200},[A-Za-z0-9+/=_%\r\n-]*|[A-Za-z0-9+/=_%\r\n-]{512,}")
 """A data URL, or what runs on for so long without a space that it is no writing: base64, hex, a token."""
+_MOST_LOOKED_THROUGH = 2 << 20
+"""Characters of all texts together, apart from those that are encoded and very long."""
+_MOST_ENTRIES = 100
 _MOST_BYTES = 256 * 1024
 _LONGEST_MS = 86_400_000
 _MOST_CENTS = 10**9
@@ -27,7 +29,27 @@ _PROBE = "a prompt"
 _TRACE = 256
 
 
-def row_of(
+def rows_of(
+    body: bytes, *, workspace: str, api_key: str, keep_prompt: Callable[[str], str | None], now_ms: int
+) -> tuple[bool, list[dict[str, Any]]]:
+    """Return whether several came in a list, and the row of each; raises `GatewayError`. It takes its time."""
+    try:
+        data = loads(body)
+    except orjson.JSONDecodeError:
+        raise InvalidJSON("The body is not valid JSON.") from None
+    check_values(data)
+    if _length(data) > _MOST_LOOKED_THROUGH:
+        raise _too_large()
+    entries = data if isinstance(data, list) else [data]
+    if not 0 < len(entries) <= _MOST_ENTRIES:
+        raise BodyTooLarge(f"A list may hold 1 to {_MOST_ENTRIES} records: send them in several.")
+    return data is entries, [
+        _row_of(entry, workspace=workspace, api_key=api_key, keep_prompt=keep_prompt, now_ms=now_ms)
+        for entry in entries
+    ]
+
+
+def _row_of(
     entry: Any,  # noqa: ANN401 - any JSON value
     *,
     workspace: str,
@@ -92,12 +114,30 @@ def _told(request: Mapping[str, Any], response: Mapping[str, Any], *, bodies: bo
         told["request"]["body"] = _without_pictures(request.get("body"))
         told["response"]["body"] = _without_pictures(response.get("body"))
     if len(orjson.dumps(told)) > _MOST_BYTES:
-        raise GatewayError(
-            f"A record may take {_MOST_BYTES // 1024} KiB, apart from pictures: leave out part of its bodies.",
-            status=413,
-            code="body_too_large",
-        )
+        raise _too_large()
     return told
+
+
+def _too_large() -> GatewayError:
+    return BodyTooLarge(
+        f"A record may take {_MOST_BYTES // 1024} KiB, apart from pictures: leave out part of its bodies."
+    )
+
+
+def _length(value: Any) -> int:  # noqa: ANN401 - any JSON value
+    """Return how many characters there are to look through."""
+    length, left = 0, [value]
+    while left:
+        match left.pop():
+            case LongText():
+                pass
+            case str() as text:
+                length += len(text)
+            case dict() as found:
+                left += [*found, *found.values()]
+            case list() as found:
+                left += found
+    return length
 
 
 def _without_pictures(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -1,20 +1,19 @@
 """`/v1/logs`: recorded requests, one by one, in pages, and as a file; records from elsewhere come in here."""
 
-import orjson
+import asyncio
+
 from starlette.requests import Request
 from starlette.routing import Route
 
-from gateway.errors import BodyTooLarge, GatewayError, InvalidJSON, NotAllowed
+from gateway.errors import GatewayError, NotAllowed
 from gateway.http.body import read_body
 from gateway.http.control import exports
 from gateway.http.control.answers import RecordPlane, Told, routes
 from gateway.http.control.asked import check_names, filters_of, whole, wrong
-from gateway.http.control.handmade import row_of
+from gateway.http.control.handmade import rows_of
 from gateway.http.control.operator import OPERATOR, Operator, operator_of
 from gateway.http.control.plane import not_found
-from gateway.http.control.reading import check_values
 from gateway.http.control.shown import described
-from gateway.long_json import loads
 from gateway.store import records
 from gateway.store.database import Database
 from gateway.store.kept import now_ms
@@ -23,7 +22,6 @@ _LARGEST_PAGE, _PAGE_SIZE = 1000, 50
 _LAST_ROW = 100_000
 """A page is found by counting the rows before it; further on there is `after`."""
 _BODY_BYTES = 20 << 20
-_MOST_ENTRIES = 100
 _WRITES = ("logs.write", "completions.write")
 
 
@@ -32,16 +30,18 @@ def log_routes(plane: RecordPlane) -> list[Route]:
 
     async def create(database: Database, request: Request) -> Told:
         operator = _writer(request)
-        data = await _entries(request)
-        entries = data if isinstance(data, list) else [data]
-        workspace, now = operator.workspace_for(None), now_ms()
-        rows = [
-            row_of(entry, workspace=workspace, api_key=operator.name, keep_prompt=plane.keep_prompt, now_ms=now)
-            for entry in entries
-        ]
+        body = await read_body(request.receive, limit=_BODY_BYTES)
+        several, rows = await asyncio.to_thread(
+            rows_of,
+            body,
+            workspace=operator.workspace_for(None),
+            api_key=operator.name,
+            keep_prompt=plane.keep_prompt,
+            now_ms=now_ms(),
+        )
         await records.insert(database, rows)
         told = {"status": "success", "object": "log", "id": rows[0]["id"]}
-        return told if data is not entries else {**told, "object": "list", "data": [{"id": row["id"]} for row in rows]}
+        return {**told, "object": "list", "data": [{"id": row["id"]} for row in rows]} if several else told
 
     return routes(
         plane,
@@ -80,17 +80,6 @@ def _writer(request: Request) -> Operator:
     if operator.scopes is not None and operator.scopes.isdisjoint(_WRITES):
         raise NotAllowed("This key has neither the scope logs.write nor completions.write.")
     return operator
-
-
-async def _entries(request: Request) -> object:
-    try:
-        data = loads(await read_body(request.receive, limit=_BODY_BYTES))
-    except orjson.JSONDecodeError:
-        raise InvalidJSON("The body is not valid JSON.") from None
-    check_values(data)
-    if isinstance(data, list) and not 0 < len(data) <= _MOST_ENTRIES:
-        raise BodyTooLarge(f"A list may hold 1 to {_MOST_ENTRIES} records: send them in several.")
-    return data
 
 
 def _place(text: str) -> records.Place:

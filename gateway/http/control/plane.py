@@ -36,8 +36,8 @@ class Plane:
     declared_virtual_keys: Callable[[], Collection[str]]
     trusts: Callable[[str], bool]
     """Whether the operator trusts a `host` or `host:port`."""
-    changed: Callable[[], None]
-    """To be called when a change is kept, so that this process goes by it at once."""
+    changed: Callable[[], Awaitable[None]]
+    """To be awaited when a change is kept: this process goes by it before anybody is answered."""
     spent: Callable[[Sequence[tuple[str, str]]], Awaitable[Sequence[Spent]]]
     """What accounts have used, each by its name and window; raises `LedgerLost`."""
 

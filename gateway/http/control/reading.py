@@ -20,6 +20,8 @@ _BODY_BYTES = 1 << 20
 _DEEPEST = 64
 _LARGEST = 2**63
 _LONGEST_TEXT = 256
+_MOST_UNKNOWN = 20
+"""So many unknown fields are told; to find what was meant by each takes its time."""
 _PAGE_SIZE, _LARGEST_PAGE, _LAST_PAGE = 100, 1000, 1_000_000
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999; a number beyond it is most likely one of milliseconds."""
@@ -46,9 +48,8 @@ def object_of(data: Any, known: Collection[str], root: str = "$") -> "Body":  # 
     if not isinstance(data, dict):
         raise InvalidJSON("The body has to be a JSON object.")
     body = Body(data, root)
-    for name in data:
-        if name not in known:
-            body.fault(f"Unknown field `{printable(name)}`{did_you_mean(name, known)}", name)
+    for name in [name for name in data if name not in known][:_MOST_UNKNOWN]:
+        body.fault(f"Unknown field `{printable(name)}`{did_you_mean(name, known)}", name)
     return body
 
 

@@ -10,10 +10,15 @@ _SAME = {
 """Every API key belongs to one workspace; a provider with a credential is a virtual key."""
 
 
+_SAME_ACTS = {"virtual_keys.copy": "virtual_keys.read", "virtual_keys.duplicate": "virtual_keys.create"}
+"""Nothing of a virtual key can be copied but what can be read; a duplicate is made like any other."""
+
+
 def scope_of(written: str) -> str:
     """Return the scope that is meant, as it is written where nothing is known of it."""
     what, dot, how = written.partition(".")
     meant = f"{_SAME.get(what, what)}{dot}{how}"
+    meant = _SAME_ACTS.get(meant, meant)
     return meant if meant in SCOPES else written
 
 

@@ -62,7 +62,7 @@ def merged(vault: Vault, new: Any, old: Any, place: str) -> Any:  # noqa: ANN401
     went: whoever may change a config must not have its credentials sent to a host of their own. A secret that is
     given again as it was stays too, so that nothing differs. Raises `InvalidConfig`.
     """
-    before = list(_nodes(old))
+    before = _Before(old)
     problems: list[Problem] = []
 
     def walk(value: Any, path: tuple[_Step, ...], around: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -76,7 +76,7 @@ def merged(vault: Vault, new: Any, old: Any, place: str) -> Any:  # noqa: ANN401
             if key not in SPELLINGS or item is None:
                 done[key] = walk(item, (*path, key), node.leads)
                 continue
-            twin = node.twin(before, SPELLINGS[key])
+            twin = before.twin(node, SPELLINGS[key])
             if item != MASK:
                 as_before = twin is not None and _is(vault, twin[1], f"{place}/{SPELLINGS[key]}", item)
                 done[key] = Sealed(twin[1]) if twin is not None and as_before else item
@@ -110,16 +110,28 @@ class _Node:
     path: tuple[_Step, ...]
     leads: Mapping[str, Any]
 
-    def twin(self, before: list["_Node"], field: str) -> tuple["_Node", str] | None:
-        """Return the node that this one was before, and the sealed text of one of its fields."""
-        name = self.fields.get("name")
-        named = [] if name is None else [node for node in before if node.fields.get("name") == name]
-        candidates = named if len(named) == 1 else [node for node in before if node.path == self.path]
-        for node in candidates:
-            for key, value in node.fields.items():
-                if SPELLINGS.get(key) == field and is_sealed(value):
-                    return node, value
-        return None
+
+class _Before:
+    """The objects of a stored document, as they are found again in another one."""
+
+    def __init__(self, document: Any) -> None:  # noqa: ANN401
+        self._by_path: dict[tuple[_Step, ...], _Node] = {}
+        self._by_name: dict[str, list[_Node]] = {}
+        for node in _nodes(document):
+            self._by_path[node.path] = node
+            name = node.fields.get("name")
+            if isinstance(name, str):
+                self._by_name.setdefault(name, []).append(node)
+
+    def twin(self, node: _Node, field: str) -> tuple[_Node, str] | None:
+        """Return what a node was before, and the sealed text of one of its fields."""
+        name = node.fields.get("name")
+        named = self._by_name.get(name, []) if isinstance(name, str) else []
+        found = named[0] if len(named) == 1 else self._by_path.get(node.path)
+        if found is None:
+            return None
+        sealed = (value for key, value in found.fields.items() if SPELLINGS.get(key) == field and is_sealed(value))
+        return next(((found, value) for value in sealed), None)
 
 
 def _nodes(value: Any, path: tuple[_Step, ...] = (), around: Mapping[str, Any] | None = None) -> Iterator[_Node]:  # noqa: ANN401

@@ -51,7 +51,7 @@ async def create(plane: Plane, request: Request) -> Told:
     async with changing(plane.database, operator.name) as change:
         common = {"id": id_, "workspace": workspace, "name": name, "slug": slug, "note": note}
         row = await virtual_keys.create(change, {**common, **columns, "expires_ms": expires_ms})
-    plane.changed()
+    await plane.changed()
     return _brief(row)
 
 
@@ -100,7 +100,7 @@ async def update(plane: Plane, request: Request) -> Told:
         place = virtual_keys.place(row["workspace"], row["id"])
         columns = _columns(plane, entry, row["document"], place)
         row = await virtual_keys.update(change, row, {**given, **columns})
-    plane.changed()
+    await plane.changed()
     return _brief(row)
 
 
@@ -111,7 +111,7 @@ async def delete(plane: Plane, request: Request) -> Told:
         row = await virtual_keys.find(change.connection, seen_by(operator, request), request.path_params["name"])
         current(row, expected_version(request))
         await virtual_keys.remove(change, row)
-    plane.changed()
+    await plane.changed()
     return {"id": row["id"], "slug": row["slug"], "object": "virtual_key", "deleted": True}
 
 

@@ -51,7 +51,7 @@ class Server:
         self._freight = [Line(self.connection, self._lose, **bounds) for _ in range(_FREIGHT_LINES)]
         self._probe: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._closed = self._looked = False
         self.ear = Ear(self.connection, self.key("news"), connect_seconds)
 
     @property
@@ -116,10 +116,26 @@ class Server:
     async def _asked(self, line: Line, words: Sequence[Word], size: int = 0) -> Any:  # noqa: ANN401
         if self._lost is not None or self._closed:
             raise ServerLost(f"{self.place}: {self._lost or 'the gateway stops'}")
+        if not self._looked:
+            self._looked = True
+            self.tell(self._look)
         try:
             return await line.ask(words, size)
         except ServerLost as lost:
             raise ServerLost(f"{self.place}: {lost}") from None
+
+    async def _look(self) -> None:
+        """Warn of a server that drops what must not be dropped."""
+        told = (await self.do("INFO", "memory")).decode(errors="replace").splitlines()
+        memory = dict(line.split(":", 1) for line in told if ":" in line)
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction" and memory.get("maxmemory") != "0":
+            _log.warning(
+                "Redis at %s may drop budgets and idempotency keys before their time (maxmemory-policy %s): requests "
+                "might be paid twice. Set it to noeviction.",
+                self.place,
+                policy,
+            )
 
     def _lose(self, reason: str) -> None:
         if self._lost is not None or self._closed:

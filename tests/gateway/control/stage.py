@@ -67,17 +67,19 @@ class Stage:
         self.app = Starlette(routes=control_routes(lambda: self.plane if self.planes else None))
         self.app.router.redirect_slashes = False
 
-    def _changed(self):
+    async def _changed(self):
         self.changes += 1
 
     async def _spent(self, accounts):
         self.asked.append(list(accounts))
         return [self.spent.get(account, Spent()) for account in accounts]
 
-    async def ask(self, method, path, body=None, *, by=ADMIN, query=None, headers=None, raw=None):
+    async def ask(
+        self, method, path, body=None, *, by=ADMIN, query=None, headers=None, raw=None, kind="application/json"
+    ):
         """Return the answer to one request."""
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
-        sent = [(b"content-type", b"application/json")]
+        sent = [(b"content-type", kind.encode())]
         sent += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
         scope = {
             "type": "http",

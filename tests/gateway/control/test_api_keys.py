@@ -85,7 +85,7 @@ async def test_keys_are_of_a_kind(stage, path, body, kind):
         (f"{PATH}/workspace/user", {}, "$.user_id", "whose"),
         (NEW, {"name": None}, "$.name", "needed"),
         (NEW, {"scopes": ["configs.crate"]}, "$.scopes[0]", "did you mean `configs.create`"),
-        (NEW, {"scopes": ["virtual_keys.copy"]}, "$.scopes[0]", "Unknown scope"),
+        (NEW, {"scopes": ["virtual_keys.steal"]}, "$.scopes[0]", "Unknown scope"),
         (NEW, {"scopes": []}, "$.scopes", "at least one"),
         (NEW, {"scopes": [7]}, "$.scopes[0]", "text"),
         (NEW, {"scopes": "logs.view"}, "$.scopes", "at least one"),

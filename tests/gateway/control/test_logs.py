@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import time
 
 import pytest
 
@@ -219,6 +220,16 @@ class TestRecordsFromElsewhere:
         chat = {"request": {"body": {"messages": [{"content": "a chat about an otter"}]}}, "response": {}}
         assert "otter" not in json.dumps(await self.create(log, chat))
 
+    async def test_looking_for_pictures_takes_time_by_length_alone(self, log):
+        """A text that looks like the beginning of one at each place, against one of the same length that does not."""
+        times = []
+        for text in ("so long and so on " * 10_000, "data:a/" * 25_714):
+            began = time.perf_counter()
+            for _ in range(3):
+                await log.ask("POST", "/v1/logs", {"request": {"body": text}, "response": {}})
+            times.append(time.perf_counter() - began)
+        assert times[1] < 10 * times[0]
+
     async def test_several_come_in_one_list(self, log):
         answer = await log.ask("POST", "/v1/logs", [{"request": {}, "response": {}} for _ in range(3)])
         assert len({each["id"] for each in answer.json["data"]}) == 3
@@ -253,6 +264,9 @@ class TestRecordsFromElsewhere:
 
     async def test_what_is_too_large_without_its_pictures_is_refused(self, log):
         answer = await log.ask("POST", "/v1/logs", {"request": {"body": "so long " * 40_000}, "response": {}})
+        assert (answer.status, answer.error["code"]) == (413, "body_too_large")
+        hostile = {"request": {"body": ["data:a/" * 1000] * 400}, "response": {}}
+        answer = await log.ask("POST", "/v1/logs", hostile)
         assert (answer.status, answer.error["code"]) == (413, "body_too_large")
         answer = await log.ask("POST", "/v1/logs", raw=b"{" + b" " * (21 << 20))
         assert (answer.status, answer.error["code"]) == (413, "body_too_large")

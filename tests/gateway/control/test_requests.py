@@ -30,7 +30,6 @@ READS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
 @pytest.mark.parametrize(
     ("raw", "status", "code"),
     [
@@ -52,23 +51,24 @@ READS = [
     ],
     ids=lambda value: repr(value)[:40] if isinstance(value, bytes) else None,
 )
-async def test_a_body_that_is_none_is_refused(stage, method, path, raw, status, code):
-    refused = await stage.ask(method, path, raw=raw)
-    assert (refused.status, refused.error["code"]) == (status, code)
+async def test_a_body_that_is_none_is_refused(stage, raw, status, code):
+    for method, path in WRITES:
+        refused = await stage.ask(method, path, raw=raw)
+        assert (refused.status, refused.error["code"]) == (status, code), (method, path)
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
-async def test_only_json_is_read(stage, method, path):
-    refused = await stage.ask(method, path, raw=b"name=x", headers={"content-type": "text/plain"})
-    assert refused.status in (400, 415)  # of two content types the first counts
+async def test_only_json_is_read(stage):
+    for method, path in WRITES:
+        refused = await stage.ask(method, path, raw=b"name=x", kind="text/plain")
+        assert (refused.status, refused.error["code"]) == (415, "unsupported_encoding"), (method, path)
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES + READS)
-async def test_without_a_database_it_is_said_how_to_have_one(stage, method, path):
+async def test_without_a_database_it_is_said_how_to_have_one(stage):
     stage.planes = False
-    refused = await stage.ask(method, path, {})
-    assert (refused.status, refused.error["code"]) == (503, "store_unavailable")
-    assert "--data DIR or --store URL" in refused.error["message"]
+    for method, path in WRITES + READS:
+        refused = await stage.ask(method, path, {})
+        assert (refused.status, refused.error["code"]) == (503, "store_unavailable"), (method, path)
+        assert "--data DIR or --store URL" in refused.error["message"]
 
 
 BODIES = {
@@ -79,17 +79,18 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES + READS)
-async def test_a_database_that_is_lost_is_told_without_its_words(stage, method, path):
+async def test_a_database_that_is_lost_is_told_without_its_words(stage):
     @contextlib.asynccontextmanager
     async def lost():
         raise StoreLost("postgresql://db.internal/x: connection refused")
         yield
 
     stage.database.read = stage.database.write = lost
-    refused = await stage.ask(method, path, BODIES.get(path, {"name": "x"} if "rotate" not in path else {}))
-    assert (refused.status, refused.error["code"], refused.headers["retry-after"]) == (503, "store_unavailable", "2")
-    assert "db.internal" not in refused.text
+    for method, path in WRITES + READS:
+        refused = await stage.ask(method, path, BODIES.get(path, {"name": "x"} if "rotate" not in path else {}))
+        assert (refused.status, refused.error["code"]) == (503, "store_unavailable"), (method, path)
+        assert refused.headers["retry-after"] == "2"
+        assert "db.internal" not in refused.text
     assert stage.changes == 0
 
 

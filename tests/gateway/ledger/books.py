@@ -2,11 +2,15 @@
 
 import contextlib
 
+import sqlalchemy as sa
+
 from gateway.ledger import Account, Draw, MemoryLedger, MemoryRates, UsageLimit, window_at
 from gateway.store.database import database, sqlite_url
 from gateway.store.ledger import SqlLedger
 from gateway.store.migrations import migrate
+from gateway.store.own_ledger import OwnLedger
 from gateway.store.rates import SqlRates
+from gateway.store.tables import counters, rates, reservations
 
 PRICE = 40_000
 
@@ -22,27 +26,40 @@ class Clock:
 
 
 @contextlib.asynccontextmanager
-async def ledger_of(kind, folder, clock):
+async def ledger_of(kind, folder, clock, url=None):
     if kind == "memory":
         yield MemoryLedger(clock)
         return
-    store = database(sqlite_url(folder / "ledger.db"))
-    await migrate(store)
-    try:
-        yield SqlLedger(store, clock)
-    finally:
-        await store.close()
+    async with _empty(url or sqlite_url(folder / "ledger.db")) as store:
+        if kind != "own":
+            yield SqlLedger(store, clock)
+            return
+        ledger = OwnLedger(store, folder / "ledger", clock)
+        try:
+            await ledger.load()
+            yield ledger
+        finally:
+            await ledger.close()
 
 
 @contextlib.asynccontextmanager
-async def rates_of(kind, folder, clock):
+async def rates_of(kind, folder, clock, url=None):
     if kind == "memory":
         yield MemoryRates(clock)
         return
-    store = database(sqlite_url(folder / "rates.db"))
-    await migrate(store)
-    try:
+    async with _empty(url or sqlite_url(folder / "rates.db")) as store:
         yield SqlRates(store, clock)
+
+
+@contextlib.asynccontextmanager
+async def _empty(url):
+    store = database(url)
+    try:
+        await migrate(store)
+        async with store.write() as connection:
+            for table in (counters, reservations, rates):
+                await connection.execute(sa.delete(table))
+        yield store
     finally:
         await store.close()
 

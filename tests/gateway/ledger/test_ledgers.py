@@ -10,8 +10,9 @@ from hypothesis import strategies as some
 
 from gateway.ledger import Account, RateLimit, Spent
 from tests.gateway.ledger.books import PRICE, Clock, account, draw, ledger_of, rates_of
+from tests.gateway.store.conftest import postgresql_url  # noqa: F401 - a fixture
 
-KINDS = ["memory", "sqlite"]
+KINDS = ["memory", "sqlite", "postgresql"]
 
 
 @pytest.fixture
@@ -19,16 +20,21 @@ def clock():
     return Clock()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[*KINDS, "own"])
 async def ledger(request, tmp_path, clock):
-    async with ledger_of(request.param, tmp_path, clock) as ledger:
+    async with ledger_of(request.param, tmp_path, clock, url_of(request.param, request)) as ledger:
         yield ledger
 
 
 @pytest.fixture(params=KINDS)
 async def rates(request, tmp_path, clock):
-    async with rates_of(request.param, tmp_path, clock) as rates:
+    async with rates_of(request.param, tmp_path, clock, url_of(request.param, request)) as rates:
         yield rates
+
+
+def url_of(kind, request):
+    """Return where the database is that a kind needs; SQLite is in a file of the test's own."""
+    return request.getfixturevalue("postgresql_url") if kind == "postgresql" else None
 
 
 @pytest.mark.parametrize("limit", [{"usd": 0.4}, {"images": 10}], ids=["money", "pictures"])
@@ -138,24 +144,24 @@ async def test_of_several_rates_all_have_room_or_none_is_used(rates):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_there_are_never_more_in_any_stretch_than_the_limit_says(kind):
-    most = 5
+def test_there_are_never_more_in_any_stretch_than_the_limit_says(kind, request):
+    most, url = 5, url_of(kind, request)
 
     @settings(max_examples=60 if kind == "memory" else 8, deadline=None, suppress_health_check=list(HealthCheck))
     @given(some.lists(some.floats(0, 30), min_size=1, max_size=40))
     def holds(pauses):
-        admitted = asyncio.run(_admitted(kind, pauses, most))
+        admitted = asyncio.run(_admitted(kind, url, pauses, most))
         for begin in admitted:
             assert sum(begin <= moment < begin + 60 for moment in admitted) <= most
 
     holds()
 
 
-async def _admitted(kind, pauses, most):
+async def _admitted(kind, url, pauses, most):
     clock, admitted = Clock(), []
     key = Account("r", "r", None, (RateLimit(kind="requests", unit="rpm", most=most),))
     with tempfile.TemporaryDirectory() as folder:
-        async with rates_of(kind, Path(folder), clock) as rates:
+        async with rates_of(kind, Path(folder), clock, url) as rates:
             for pause in pauses:
                 clock.now += pause
                 refused = await rates.take(key, "requests", 1)

@@ -114,7 +114,7 @@ async def test_pages_hold_no_connection_between_them(store):
     await records.insert(store, [row(created_ms=NOW + number) for number in range(250)])
     readers = [records.pages(store, ALL) for _ in range(30)]  # more than there are connections
     firsts = [await anext(reader) for reader in readers]
-    assert {len(first) for first in firsts} == {200}
+    assert {len(first) for first in firsts} == {100}
     assert await records.count(store, ALL) == 250
     for reader in readers:
         await reader.aclose()
