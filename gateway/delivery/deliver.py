@@ -9,6 +9,7 @@ import pybase64
 from gateway.delivery.links import Links
 from gateway.delivery.store import PictureStore, in_thread
 from gateway.images import Picture
+from gateway.seldom import SELDOM
 
 _log = logging.getLogger("gateway.delivery")
 
@@ -40,7 +41,8 @@ class Delivery:
         try:
             name = await in_thread(self.store.put, slices(picture), extension)
         except (OSError, ValueError) as error:  # the second where the middle of a picture is no base64
-            _log.error("a picture could not be kept: %s", getattr(error, "strerror", None) or type(error).__name__)
+            why = getattr(error, "strerror", None) or type(error).__name__
+            _log.error("a picture could not be kept: %s", why, extra=SELDOM)
             raise NotKept from None
         good_for = int(min(seconds, self.store.keep_seconds))
         return self.links.link(name, int(time.time()) + good_for, headers)  # noqa: TID251 - links end by the wall clock

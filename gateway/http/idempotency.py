@@ -15,6 +15,7 @@ from gateway.http.reply import Answer, Content, Headers
 from gateway.http.sliced import Sliced
 from gateway.http.spool import Closing
 from gateway.images import ImageRequest, Room
+from gateway.seldom import SELDOM
 from gateway.state.claims import Answered, Claim, Claims, Verdict
 from gateway.state.in_threads import InThreads
 from gateway.state.intents import Intents
@@ -130,7 +131,7 @@ class Once:
             try:
                 found = await self._intents.claim(name, fingerprint)
             except OSError as error:
-                _log.error("an intent cannot be written: %s", error.strerror or error)
+                _log.error("an intent cannot be written: %s", error.strerror or error, extra=SELDOM)
                 raise Overloaded(
                     "Nothing was sent: the idempotency key cannot be noted at the moment. Send the request again "
                     "later, or without the key.",
@@ -155,7 +156,7 @@ async def _fulfilled(claim: Claim, work: Work, room: Room | None) -> Answer:
             await claim.keep(status, headers, body.slices() if isinstance(body, Sliced) else [bytes(body)])
         except OSError as error:
             # The caller still gets its picture; who repeats the request is told that it is not kept.
-            _log.error("the answer to an idempotency key cannot be kept: %s", error.strerror or error)
+            _log.error("the answer to an idempotency key cannot be kept: %s", error.strerror or error, extra=SELDOM)
         return status, headers, body
     finally:
         if held:
@@ -189,7 +190,7 @@ async def _again(answered: Answered) -> Answer:
     try:
         first = await anext(pieces, b"")
     except OSError as error:
-        _log.warning("a kept answer cannot be read: %s", error.strerror or error)
+        _log.warning("a kept answer cannot be read: %s", error.strerror or error, extra=SELDOM)
         raise refused("lost") from None
     headers = [*_replayed(answered.headers), (b"content-length", b"%d" % answered.size)]
     return answered.status, headers, _read(first, pieces)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import IO
 
 from gateway.errors import Overloaded
+from gateway.seldom import SELDOM
 
 _log = logging.getLogger("gateway.http")
 
@@ -56,7 +57,7 @@ class Spool:
         try:
             await asyncio.to_thread(self._flush)
         except OSError as error:
-            _log.error("an upload cannot be put into a file: %s", error.strerror or type(error).__name__)
+            _log.error("an upload cannot be put into a file: %s", error.strerror or type(error).__name__, extra=SELDOM)
             raise Overloaded(
                 "The gateway has no room for this upload at the moment: send it again later, or a smaller one.",
                 headers={"connection": "close", "retry-after": "5"},

@@ -6,6 +6,8 @@ from typing import Any
 
 import re2
 
+from gateway.seldom import Seldom
+
 
 def _options() -> re2.Options:
     options = re2.Options()
@@ -84,4 +86,5 @@ def scrub_logs() -> None:
     """Have everything that this process logs looked through, whichever library says it."""
     for handler in logging.getLogger().handlers:
         if not any(isinstance(each, Scrub) for each in handler.filters):
+            handler.addFilter(Seldom())  # it knows words by what they were before they were looked through
             handler.addFilter(Scrub())

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from gateway.config.spec import CacheSpec
 from gateway.images import CacheStatus, ImageReply, ImageRequest, Picture
+from gateway.seldom import SELDOM
 from gateway.state import State, StateLost
 from gateway.state.flights import Verdict
 from gateway.target.cache_key import caller_of, key_of
@@ -142,7 +143,7 @@ class _Shelf:
         try:
             slot, missing = await self._turn(counted=counted)
         except StateLost as lost:
-            _log.warning("the cache cannot be read: %s", lost)
+            _log.warning("the cache cannot be read: %s", lost, extra=SELDOM)
             return 0, None
         return slot, None if missing else await self.take(slot)
 
@@ -151,7 +152,7 @@ class _Shelf:
         try:
             value = await self.state.get(self._name(slot))
         except StateLost as lost:
-            _log.warning("the cache cannot be read: %s", lost)
+            _log.warning("the cache cannot be read: %s", lost, extra=SELDOM)
             return None
         return None if value is None else unpacked(value)
 
@@ -162,7 +163,7 @@ class _Shelf:
             if self.variants > 1:
                 await self.state.put(self._mark(slot), b"", seconds)
         except StateLost as lost:
-            _log.warning("the cache cannot be written to: %s", lost)
+            _log.warning("the cache cannot be written to: %s", lost, extra=SELDOM)
 
     async def _turn(self, *, counted: bool) -> tuple[int, bool]:
         if self.variants == 1:

@@ -24,6 +24,7 @@ from gateway.ledger import (
     Refusal,
     window_at,
 )
+from gateway.seldom import SELDOM
 from strategies import Cause, Failure
 
 _log = logging.getLogger("gateway.target")
@@ -62,7 +63,7 @@ class Till:
         try:
             refused = await self.rates.take(account, "requests", 1) or await self.rates.take(account, "images", images)
         except LedgerLost as lost:
-            _log.warning("rate limits cannot be counted, and limit nobody: %s", lost)
+            _log.warning("rate limits cannot be counted, and limit nobody: %s", lost, extra=SELDOM)
             return None
         return None if refused is None else _too_often(refused)
 
@@ -89,7 +90,7 @@ class Till:
         try:
             refused = await self.ledger.reserve(reservation.id, draws, seconds + _GRACE_SECONDS)
         except LedgerLost as lost:
-            _log.error("budgets cannot be counted, and requests that have one are refused: %s", lost)
+            _log.error("budgets cannot be counted, and requests that have one are refused: %s", lost, extra=SELDOM)
             return _unavailable("what is spent cannot be counted at the moment")
         except asyncio.CancelledError:
             self.end(reservation, "released")  # it may have been made all the same
@@ -132,7 +133,8 @@ class Till:
         try:
             crossings = await self.ledger.settle(id_, end, draws)
         except LedgerLost as lost:
-            _log.error("an attempt could not be settled, and will count as spent at what it may have cost: %s", lost)
+            words = "an attempt could not be settled, and will count as spent at what it may have cost: %s"
+            _log.error(words, lost, extra=SELDOM)
             return
         for crossing in crossings:
             if self.tell is not None:

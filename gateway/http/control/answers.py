@@ -13,6 +13,7 @@ from gateway.errors import GatewayError
 from gateway.http import reply
 from gateway.http.body import ClientGone
 from gateway.http.control.plane import StoreUnavailable
+from gateway.seldom import SELDOM
 from gateway.store.database import Database, StoreLost
 
 _log = logging.getLogger("gateway.control")
@@ -67,7 +68,7 @@ def _answered(plane: RecordPlane, answers: Mapping[str, Answer]) -> Callable[[Re
         except GatewayError as caught:
             return reply.response(caught)
         except StoreLost as lost:
-            _log.warning("the database does not do as it is asked: %s", lost)
+            _log.warning("the database does not do as it is asked: %s", lost, extra=SELDOM)
             words = "The database does not answer; nothing is known to have changed. Look again, then try again."
             return reply.response(StoreUnavailable(words, headers={"retry-after": str(_RETRY_SECONDS)}))
         except ClientGone:

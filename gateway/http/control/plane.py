@@ -14,6 +14,7 @@ from gateway.errors import GatewayError
 from gateway.http import reply
 from gateway.http.body import ClientGone
 from gateway.ledger import Spent
+from gateway.seldom import SELDOM
 from gateway.store.database import Database, StoreLost
 from gateway.store.kept import Ambiguous, Missing, Outdated, Taken
 from gateway.store.vault import Vault
@@ -85,7 +86,7 @@ def answered(planes: Planes, answers: Mapping[str, Answer], missing: GatewayErro
         except (Ambiguous, Taken, Outdated) as caught:
             return reply.response(_conflict(caught))
         except StoreLost as lost:
-            _log.warning("the database does not do as it is asked: %s", lost)
+            _log.warning("the database does not do as it is asked: %s", lost, extra=SELDOM)
             words = "The database does not answer; nothing is known to have changed. Look again, then try again."
             return reply.response(StoreUnavailable(words, headers={"retry-after": str(_RETRY_SECONDS)}))
         except ClientGone:
