@@ -10,12 +10,13 @@ from gateway.seldom import SELDOM, Seldom
 
 @pytest.fixture
 def log():
-    log, said = logging.Logger("own"), []
+    log, said = logging.getLogger("tests.seldom"), []
     handler = logging.Handler()
     handler.addFilter(Seldom())
     handler.emit = lambda record: said.append(record.getMessage())
     log.addHandler(handler)
-    return log, said
+    yield log, said
+    log.removeHandler(handler)
 
 
 def test_the_same_words_pass_once_in_ten_seconds_and_then_say_how_often_they_did_not(log, monkeypatch):

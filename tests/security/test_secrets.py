@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.secret import Fingerprint, Secret
-from gateway.server import run, scrub
 from gateway.seldom import Seldom
+from gateway.server import run, scrub
 from gateway.server.scrub import Scrub, scrub_logs, scrubbed
 from tests.end_to_end.caller import ask, fallback
 from tests.end_to_end.provider import Provider
