@@ -26,6 +26,8 @@ _log = logging.getLogger("gateway.http")
 _ELSEWHERE_SECONDS = 30.0
 """How long a request waits for one that runs in another process."""
 _LOOK_SECONDS = 0.1
+REPLAYED = (b"idempotent-replayed", b"true")
+"""The header of an answer that another request has had."""
 _OF_ITS_OWN = frozenset({b"x-portkey-trace-id", b"server-timing"})
 """Headers of the request that was answered first, which say nothing of another one."""
 
@@ -212,4 +214,4 @@ def _logged(task: "asyncio.Task[Answer | Answered | Verdict]") -> None:
 
 
 def _replayed(headers: Headers) -> Headers:
-    return [*(line for line in headers if line[0] not in _OF_ITS_OWN), (b"idempotent-replayed", b"true")]
+    return [*(line for line in headers if line[0] not in _OF_ITS_OWN), REPLAYED]

@@ -26,7 +26,7 @@ from gateway.http.decode import (
     trace_id_of,
 )
 from gateway.http.door import CALLER
-from gateway.http.idempotency import Once
+from gateway.http.idempotency import REPLAYED, Once
 from gateway.http.incoming import Incoming
 from gateway.http.keyed import is_final, key_of
 from gateway.http.record import Record, Records
@@ -166,14 +166,13 @@ class Images:
                 return answer
             version, until = route.spec.version, context.deadline
             once = self._once.answer(key, request, version, painting, call.closing, until=until)
-            status, out, content = await unless_gone(once, call.receive)
+            return painting.once(await unless_gone(once, call.receive))
         except ClientGone:
             words = "its request was cancelled" if key is None else "its request goes on, as it has an idempotency key"
             _log.info("the caller left; %s: %s trace=%s", words, told.brief(journey, route), trace_id)
             if key is None:
                 painting.keep(_GONE, _LEFT)
             return None
-        return status, told.traced(out, trace_id), content
 
 
 async def _write(send: Send, receive: Receive, answer: reply.Answer, trace_id: str) -> None:
@@ -222,6 +221,13 @@ class _Painting:
         out.extend(told.headers(outcome, journey, route, trace_id, time.perf_counter() - self.started, self.queued))
         self.keep(outcome, status)
         return (status, out, content), is_final(outcome, journey)
+
+    def once(self, answer: reply.Answer) -> reply.Answer:
+        """Return the answer of the one run under a key, as this request's own; what another made has its record too."""
+        status, out, content = answer
+        if REPLAYED in out:
+            self.records.keep(self.record.replayed(self.request, self.route, status, self.queued))
+        return status, told.traced(out, self.record.trace_id), content
 
     def keep(self, outcome: Outcome, status: int) -> None:
         """Keep the record of the request, before anybody is answered."""

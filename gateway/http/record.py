@@ -72,20 +72,15 @@ class Record:
         self, request: ImageRequest, route: Route, journey: Journey, outcome: Outcome, status: int, queued: float
     ) -> RequestRow:
         """Return the record of a request that has its answer."""
-        params, attempts, spec = request.params, journey.attempts, route.spec
-        where = told.told_of(outcome, journey) or spec.root.path
+        attempts = journey.attempts
+        where = told.told_of(outcome, journey) or route.spec.root.path
         target = route.targets.get(where)
-        metadata = request.metadata
         more: dict[str, Any] = {"attempts": told.rows(journey, route)}
         if journey.passed_over:
             more["passed_over"] = {path: why.cause.value for path, why in journey.passed_over.items()}
         row = RequestRow(
             **self._about(),
-            user=_word((metadata.get("_user") if metadata else None) or params.get("user")),
-            config=_word(spec.id),
-            config_version=spec.version,
-            operation=request.operation,
-            asked_model=_word(params.get("model")),
+            **_asked(request, route),
             target=None if target is None else where,
             provider=None if target is None else target.provider,
             virtual_key=None if target is None else target.virtual_key,
@@ -94,9 +89,7 @@ class Record:
             queued_ms=round(queued * 1000),
             attempts=len(attempts),
             maybe_billed=journey.maybe_billed,
-            size=_word(params.get("size")),
-            prompt=kept_prompt(params.get("prompt"), self.prompts),
-            metadata=document_text(metadata) if metadata else "{}",
+            prompt=kept_prompt(request.params.get("prompt"), self.prompts),
         )
         if isinstance(outcome, Success):
             reply = outcome.reply
@@ -109,6 +102,18 @@ class Record:
         row.more = document_text(more)
         return row
 
+    def replayed(self, request: ImageRequest, route: Route, status: int, queued: float) -> RequestRow:
+        """Return the record of a request that got the answer of another one, by its idempotency key."""
+        return RequestRow(
+            **self._about(),
+            **_asked(request, route),
+            status=status,
+            queued_ms=round(queued * 1000),
+            cost_micros=0,
+            prompt=kept_prompt(request.params.get("prompt"), self.prompts),
+            more=document_text({"replayed": True}),
+        )
+
     def _about(self) -> dict[str, Any]:
         caller = self.caller
         return {
@@ -120,6 +125,19 @@ class Record:
             "api_key": None if caller is None else caller.known_as,
             "ms": round((time.perf_counter() - self.began) * 1000),
         }
+
+
+def _asked(request: ImageRequest, route: Route) -> dict[str, Any]:
+    params, metadata, spec = request.params, request.metadata, route.spec
+    return {
+        "user": _word((metadata.get("_user") if metadata else None) or params.get("user")),
+        "config": _word(spec.id),
+        "config_version": spec.version,
+        "operation": request.operation,
+        "asked_model": _word(params.get("model")),
+        "size": _word(params.get("size")),
+        "metadata": document_text(metadata) if metadata else "{}",
+    }
 
 
 def kept_prompt(prompt: object, how: str) -> str | None:

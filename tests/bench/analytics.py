@@ -19,7 +19,7 @@ from gateway.store.database import database, sqlite_url
 from gateway.store.filters import Filters
 from gateway.store.migrations import migrate
 from gateway.store.tables import feedback
-from tests.gateway.store import postgres
+from tests.services.postgres import postgres_server
 
 DAYS = 30
 DAY_MS = 86_400_000
@@ -193,7 +193,7 @@ def run():
     if given.only != "sqlite":
         with contextlib.ExitStack() as stack:
             tell("PostgreSQL")
-            asyncio.run(main(given.rows, stack.enter_context(postgres.running())))
+            asyncio.run(main(given.rows, stack.enter_context(postgres_server(arguments=["-F"])).url))
 
 
 if __name__ == "__main__":

@@ -126,7 +126,9 @@ def test_case_47_sixty_four_at_once_at_a_budget_for_ten(gateway, provider):
         "usd", "USD"
     )
     assert 1 <= int(refused.headers["retry-after"]) <= 31 * 86_400
-    within(5, lambda: rows(gateway, "SELECT spent, held FROM counters WHERE name = 'api_key:ten'") == [(400_000, 0)])
+    assert within(
+        5, lambda: rows(gateway, "SELECT spent, held FROM counters WHERE name = 'api_key:ten'") == [(400_000, 0)]
+    )
 
 
 def test_what_costs_nothing_is_given_back(gateway, provider):
@@ -232,3 +234,15 @@ def test_each_request_leaves_one_record(gateway, provider):
     assert [attempt["target"] for attempt in more["attempts"]] == ["first"]
     assert more["pictures"] == [{"format": "png", "width": 64, "height": 64, "bytes": more["pictures"][0]["bytes"]}]
     assert "b64" not in row[-1]
+
+
+def test_a_replay_has_a_record_too_and_costs_nothing(gateway, provider):
+    config = target(provider)
+    first, again = (get(gateway, "free", config, idempotency_key="again") for _ in range(2))
+    assert again.headers["idempotent-replayed"] == "true"
+    query = "SELECT status, cost_micros, images, attempts, more FROM requests WHERE trace_id = '{}'"
+    traces = [answer.headers["x-portkey-trace-id"] for answer in (first, again)]
+    assert within(5, lambda: all(rows(gateway, query.format(trace)) for trace in traces))
+    (made,), (replayed,) = (rows(gateway, query.format(trace)) for trace in traces)
+    assert made[:4] == (200, 40_000, 1, 1)
+    assert (*replayed[:4], json.loads(replayed[4])) == (200, 0, 0, 0, {"replayed": True})

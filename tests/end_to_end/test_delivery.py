@@ -4,6 +4,7 @@ import base64
 import concurrent.futures
 import hashlib
 import http.client
+import importlib.util
 import json
 import re
 import resource
@@ -20,6 +21,7 @@ from tests.end_to_end.process import forget_peak, memory
 from tests.end_to_end.provider import png, within
 from tests.end_to_end.studio import Studio, form, noise, opened
 from tests.running import serving
+from tests.services.needed import needs
 
 MIB = 1 << 20
 SECRET = "test-url-secret-not-real-of-32-bytes"  # noqa: S105 - as it says
@@ -401,7 +403,7 @@ def test_many_large_pictures_stay_within_the_byte_budget(gateway, studio, wanted
 
 
 def test_a_bucket_that_cannot_be_reached_costs_nobody_a_picture(tmp_path, studio):
-    pytest.importorskip("obstore", reason="the extra s3 is not installed")
+    needs("obstore", importlib.util.find_spec("obstore"))
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         store = f"s3://pictures?endpoint=http://127.0.0.1:{bound.getsockname()[1]}"

@@ -17,7 +17,7 @@ from tests.running import serving
 GATEWAY = """
 api_keys:
   - {name: team-a, key: key-of-team-a-not-real}
-  - {name: team-b, key: key-of-team-b-not-real}
+  - {name: team-b, key: key-of-team-b-not-real, workspace_id: b}
 """
 A, B = "key-of-team-a-not-real", "key-of-team-b-not-real"
 

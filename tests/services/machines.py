@@ -13,8 +13,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from tests.bench.processes import family
 from tests.end_to_end.caller import ROUTE, Answer
 from tests.end_to_end.provider import within
@@ -23,14 +21,6 @@ from tests.services.redis import free_port
 
 _LINES = 64
 """More connections than it takes until one of them has come to each worker."""
-
-
-def needs(name, there):
-    """Skip a test, and say why, where a program is not installed; in CI that is a failure."""
-    if not there:
-        if os.environ.get("CI"):
-            pytest.fail(f"{name} has to be installed in CI")
-        pytest.skip(f"{name} is not installed")
 
 
 class Machine:

@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.services.needed import needs
+
 BINARY = shutil.which("redis-server") or shutil.which("valkey-server")
 _START_SECONDS = 10
 
@@ -69,6 +71,7 @@ class RedisServer:
 
 @contextlib.contextmanager
 def redis_server(*, appendonly=False, arguments=()):
+    needs("Redis or Valkey", BINARY)
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         server = RedisServer(folder, appendonly=appendonly, arguments=arguments)
         try:

@@ -10,14 +10,17 @@ import threading
 from urllib.parse import urlsplit
 
 from tests.end_to_end.provider import within
+from tests.services.needed import needs
 
 THERE = all(importlib.util.find_spec(name) for name in ("moto", "obstore"))
+"""Whether there is both a server, and what the gateway talks to one with."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test-key-not-real", "AWS_SECRET_ACCESS_KEY": "test-key-not-real"}
 
 
 @contextlib.contextmanager
 def s3_server():
     """Yield the address of a bucket, as `--picture-store` takes it."""
+    needs("a server that speaks S3's protocol", THERE)
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines, found = [], []

@@ -10,9 +10,8 @@ import asyncpg
 import pytest
 
 from tests.end_to_end.provider import within
-from tests.gateway.store import postgres
 from tests.running import ROOT
-from tests.services.machines import Machine, ask, needs
+from tests.services.machines import Machine, ask
 from tests.services.postgres import postgres_server
 from tests.services.redis import free_port
 
@@ -23,7 +22,6 @@ _names = itertools.count()
 
 @pytest.fixture(scope="module")
 def server():
-    needs("PostgreSQL", postgres.found())
     with postgres_server() as running:
         yield running
 

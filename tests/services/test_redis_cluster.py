@@ -6,13 +6,11 @@ import pytest
 
 from gateway.ledger import Account, Draw, RateLimit, UsageLimit, Window
 from gateway.state.redis import Marks, RedisFlights, RedisIntents, RedisLedger, RedisRates, RedisState, Server
-from tests.services.redis import BINARY, free_port, redis_server
+from tests.services.redis import free_port, redis_server
 
 
 @pytest.fixture
 def cluster():
-    if BINARY is None:
-        pytest.skip("neither redis-server nor valkey-server is installed")
     arguments = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
     with redis_server(arguments=arguments) as server:
         assert server.ask("CLUSTER ADDSLOTSRANGE 0 16383") == b"+OK\r\n"

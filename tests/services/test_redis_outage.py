@@ -16,6 +16,7 @@ from gateway.ledger import Account, Draw, LedgerLost, RateLimit, Spent, UsageLim
 from gateway.state import StateLost
 from gateway.state.redis import RedisFlights, RedisLedger, RedisRates, RedisState, Server, ServerLost
 from gateway.state.redis.server import ANSWER_SECONDS
+from tests.services.needed import needs
 from tests.services.proxy import Proxy
 from tests.services.redis import free_port, redis_server
 from tests.services.waiting import sleep_until
@@ -316,13 +317,11 @@ async def test_a_server_with_tls(tmp_path):
     certificate, key = _certificate(tmp_path)
     port = free_port()
     arguments = ["--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"]
-    try:
-        running = redis_server(arguments=[str(each) for each in arguments])
-        running.__enter__()
-    except AssertionError as refused:
-        pytest.skip(f"this redis-server has no TLS: {refused}")
     with contextlib.ExitStack() as stack:
-        stack.push(running)
+        try:
+            stack.enter_context(redis_server(arguments=[str(each) for each in arguments]))
+        except AssertionError:
+            needs("a redis-server with TLS", there=False)
         strange = Server(f"rediss://127.0.0.1:{port}", connect_seconds=2)
         with pytest.raises(ServerLost, match=r"(?i)certificate"):
             await strange.do("PING")

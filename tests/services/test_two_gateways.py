@@ -16,11 +16,10 @@ import redis
 from gateway.ledger import Spent
 from gateway.state.redis import RedisLedger, Server
 from tests.end_to_end.provider import Provider, within
-from tests.gateway.store import postgres
 from tests.services import s3
-from tests.services.machines import Load, Machine, ask, line_to_each_worker, needs
+from tests.services.machines import Load, Machine, ask, line_to_each_worker
 from tests.services.postgres import postgres_server
-from tests.services.redis import BINARY, redis_server
+from tests.services.redis import redis_server
 
 ADMIN = "admin-key-that-is-not-real"
 _LATEST = 3.0
@@ -47,9 +46,6 @@ api_keys:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    needs("PostgreSQL", postgres.found())
-    needs("Redis or Valkey", BINARY)
-    needs("a server that speaks S3's protocol", s3.THERE)
     folder = tmp_path_factory.mktemp("configs")
     with contextlib.ExitStack() as open_:
         painter = open_.enter_context(Provider())

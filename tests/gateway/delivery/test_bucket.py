@@ -4,8 +4,6 @@ import hashlib
 import http.client
 import re
 import socket
-import subprocess
-import sys
 import threading
 from urllib.parse import urlsplit
 
@@ -13,10 +11,10 @@ import pytest
 
 from gateway.keeping import picture_store
 from gateway.settings import Settings
-from tests.end_to_end.provider import within
+from tests.services.needed import needs
+from tests.services.s3 import THERE, s3_server
 
-pytest.importorskip("obstore", reason="the extra s3 is not installed")
-moto = pytest.importorskip("moto", reason="nothing that speaks S3's protocol is installed")
+needs("a server that speaks S3's protocol", THERE)
 
 from gateway.delivery.bucket import BucketStore  # noqa: E402 - needs the extra
 
@@ -35,21 +33,8 @@ def spoken(site, method, path):
 
 @pytest.fixture(scope="module")
 def site():
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines = []
-    reader = threading.Thread(target=lambda: lines.extend(process.stdout), daemon=True)
-    reader.start()
-    try:
-        found = []
-        if not within(10, lambda: found.extend(re.findall(r"http://127\.0\.0\.1:\d+", "".join(lines))) or found):
-            pytest.skip("the server that plays S3 did not start")
-        yield found[0]
-    finally:
-        process.terminate()
-        process.wait(10)
-        reader.join(5)
-        process.stdout.close()
+    with s3_server() as bucket:
+        yield bucket.partition("endpoint=")[2]
 
 
 @pytest.fixture

@@ -1,24 +1,18 @@
 """Stores for tests: SQLite in a file, and PostgreSQL where it is installed."""
 
-import os
-
 import pytest
 
 from gateway.store.database import database, sqlite_url
 from gateway.store.migrations import migrate
 from gateway.store.tables import metadata
-from tests.gateway.store import postgres
+from tests.services.postgres import postgres_server
 
 
 @pytest.fixture(scope="session")
 def postgresql_url():
-    """Start one server for all tests of a session; none is a failure where everything has to be there."""
-    if postgres.found() is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL has to be installed in CI")
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running() as url:
-        yield url
+    """Start one server for all tests of a session; its data are not flushed, as they are not kept."""
+    with postgres_server(arguments=["-F"]) as server:
+        yield server.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
