@@ -18,7 +18,7 @@ from tests.running import serving
 PAGES = ["keys-and-budgets.md", "control-plane.md"]
 RUN, PRINTED = "run in order by a test of its own", "printed by the block before"
 SECRETS = {"WEB_SHOP_KEY": "0123456789-not-real", "BEAMSPLITTER_ADMIN_KEY": "admin-key-not-real-0123"}
-PICTURES = "{provider: sandbox, override_params: {model: sandbox, size: 64x64}}\n"
+SANDBOX = "{provider: sandbox, override_params: {model: sandbox, size: 64x64}}\n"
 ENDS = "=== the end of a block ==="
 VARIES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[:.\dZ+]*|[0-9a-f]{8}-[0-9a-f-]{27}|\b20\d\d-\d\d\b")
 
@@ -47,7 +47,7 @@ def alike(text):
 def test_a_page_does_what_it_says(page, tmp_path):
     configs, data = tmp_path / "configs", tmp_path / "data"
     configs.mkdir()
-    (configs / "pictures.yaml").write_text(PICTURES)
+    (configs / "sandbox.yaml").write_text(SANDBOX)
     for block in blocks(ROOT / "docs" / page):
         if block.about == "gateway.yaml":
             (configs / "gateway.yaml").write_text(block.text)

@@ -4,24 +4,22 @@ Everything is real and on this machine. The first worker has a core of its own, 
 """
 
 import argparse
-import asyncio
 import json
+import os
 import subprocess
-import sys
 import tempfile
-import time
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
-import asyncpg
-import redis
-
-from gateway.state.redis import server as redis_client
+from gateway.settings import Settings
+from gateway.state.redis.server import _FREIGHT_LINES
 from gateway.store.database import database
 from tests.bench import cases, pictures, processes, report, systems
+from tests.bench.meters import Meters, redis_cpu
 from tests.bench.runner import Bench, Contender, Plan, middle
 from tests.services.postgres import postgres_server
 from tests.services.redis import redis_server
@@ -29,11 +27,14 @@ from tests.services.redis import redis_server
 PAGE, BEGIN, END = Path("docs/scale-out.md"), "<!-- written by `make scale` -->", "<!-- to here -->"
 WORKERS, RATE, SECONDS = 2, 50, 10
 """The machine that is reckoned with: its workers, its requests a second, and how long a picture takes."""
-CORES_OF_POSTGRESQL, LINES_OF_POSTGRESQL, LINES_OF_REDIS = 16, 100, 10_000
-"""What a large server has, and how many clients the two let in unless they are told otherwise."""
-_FLUSHED = 11.0
-"""Seconds until PostgreSQL's counters tell of what its idle processes did."""
+CORES = 16
+"""Of a large server for PostgreSQL."""
+CLIENTS_OF_POSTGRESQL, CLIENTS_OF_REDIS = 97, 10_000
+"""That either lets in unless it is told otherwise."""
+KEPT_DAYS = Settings().log_keep_days
+_SPENDERS = 64
 _PACED = 200.0
+_PACED_SECONDS = 20.0
 _KEYS = """
 api_keys:
   - {name: free, key: key-of-free-not-real}
@@ -47,38 +48,14 @@ catalogue:
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """What the services have done so far."""
-
-    at: float
-    rows: int
-    written: int
-    """Transactions that wrote."""
-    ended: int
-    """Transactions of any kind."""
-    wal: int
-    bytes: int
-    """Of records and their indexes, on disk."""
-    lines: int
-    database_cpu: float
-    redis_cpu: float
-    asked: int
-    """Commands that came over the wire; those that scripts give are not among them."""
-
-    def since(self, before):
-        """Return what was done meanwhile."""
-        return Reading(**{name: value - getattr(before, name) for name, value in vars(self).items()})
-
-
 class Site:
-    """A database, a Redis, and gateways on them."""
+    """Gateways on a database and a Redis, and how to ask them."""
 
-    def __init__(self, folder, upstream, database_, redis_):
-        self.database, self.redis = database_, redis_
+    def __init__(self, folder, upstream, postgres, redis):
+        self.read = Meters(postgres, redis).read
         made = systems.beamsplitter(upstream, folder)
         (folder / "configs" / "gateway.yaml").write_text(_KEYS)
-        shared = ["--store", database_.url, "--redis", redis_.url, "--master-key", "ab" * 32]
+        shared = ["--store", postgres.url, "--redis", redis.url, "--master-key", "ab" * 32]
         shared += ["--admin-key", "admin-key-that-is-not-real", "--url-secret", "link-secret-not-real" * 2]
 
         def of(workers):
@@ -94,68 +71,33 @@ class Site:
         stored = {kind: "bench" if kind == "small" else f"bench-{kind}" for kind in pictures.LENGTHS}
         return lambda kind: systems.Call(headers={**headers, "x-portkey-config": stored[kind]})
 
-    def read(self):
-        """Read all counters, once they tell of everything."""
-        time.sleep(_FLUSHED)
-        rows = asyncio.run(self._ask())
-        process = self.database.process.pid
-        with redis.Redis.from_url(self.redis.url) as client:
-            cpu, stats = client.info("cpu"), client.info("commandstats")
-        asked = sum(about["calls"] for name, about in stats.items() if name.removeprefix("cmdstat_") in _ASKED)
-        return Reading(
-            at=time.monotonic(),
-            **rows,
-            database_cpu=processes.cpu_seconds(processes.family(process)) + _of_the_ended(process),
-            redis_cpu=cpu["used_cpu_sys"] + cpu["used_cpu_user"],
-            asked=asked,
-        )
-
-    async def _ask(self):
-        connection = await asyncpg.connect(self.database.url)
-        try:
-            return dict(await connection.fetchrow(_COUNTERS))
-        finally:
-            await connection.close()
-
-
-_ASKED = {"evalsha", "eval", "get", "set", "publish", "ping", "hmget", "getrange", "strlen", "exists"}
-_COUNTERS = """
-SELECT (SELECT count(*) FROM requests) AS rows, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS written,
-  xact_commit + xact_rollback AS ended, (pg_current_wal_insert_lsn() - '0/0')::bigint AS wal,
-  pg_total_relation_size('requests') AS bytes,
-  (SELECT count(*) - 1 FROM pg_stat_activity WHERE backend_type = 'client backend') AS lines
-FROM pg_stat_database WHERE datname = current_database()
-"""
-
-
-def _of_the_ended(pid):
-    """Return the CPU time of a process's children that have ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[13]) + int(fields[14])) / 100
-
 
 def measure(bench, site):
     """Return every figure."""
-    found = SimpleNamespace()
+    found = SimpleNamespace(load=os.getloadavg()[0])
+    found.redis_cpu = _redis_cpu_for_many(bench.plan.seconds)
     with bench.started(site.one) as server:
         free, paid, limited = (Contender(name, server, site.call(name)) for name in ("free", "paid", "limited"))
-        bench.load(paid, "small")  # the first requests plant counters and open connections
+        for contender in (free, paid, limited):  # the first requests plant counters and open connections
+            bench.load(contender, "small")
         begun = site.read()
-        idle = site.read().since(begun)
-        found.polls, found.heard = idle.ended / idle.at, idle.asked / idle.at
+        idle = site.read(more=_PACED_SECONDS).since(begun)
+        found.polls, found.scripts = idle.ended / idle.at, idle.scripts / idle.at
         found.idle_database, found.idle_redis = idle.database_cpu / idle.at, idle.redis_cpu / idle.at
         for contender in (free, limited, paid):
             before = site.read()
-            figures = [bench.load(contender, "small") for _ in range(bench.plan.rounds)]
+            rounds = [bench.load(contender, "small") for _ in range(bench.plan.rounds)]
             about = _each(site.read().since(before), found)
-            about.rate, about.cpu = middle(figures, "rate"), middle(figures, "cpu")
-            bench.say(f"  {contender.label}: {_told(about)}")
+            about.rate, about.cpu = middle(rounds, "rate"), middle(rounds, "cpu")
             setattr(found, contender.label, about)
+            bench.say(f"  {contender.label}: {_told(about)}")
         before = site.read()
-        bench.load(paid, "small", mode="open", rate=_PACED, warm_up=0.5)
-        found.paced = _each(site.read().since(before), found)
-        found.lines = site.read().lines
-        bench.say(f"  at {_PACED:.0f} a second: {_told(found.paced)}")
+        pace = {"mode": "open", "rate": RATE / WORKERS, "warm_up": 0.0, "seconds": _PACED_SECONDS}
+        bench.finish_load(bench.start_load(paid, "small", **pace))
+        after = site.read()
+        found.paced, found.lines = _each(after.since(before), found), after.lines
+        found.bytes = after.bytes / after.rows
+        bench.say(f"  paced: {_told(found.paced)}")
         rounds = bench.alternate("latency", [free, paid, limited], "small", mode="open", rate=_PACED, warm_up=0.5)
         for name in ("p50", "p99"):
             pairs = zip(rounds["paid"], rounds["free"], strict=True)
@@ -163,44 +105,142 @@ def measure(bench, site):
         big = bench.alternate("big", [paid], "big", connections=16)["paid"]
         found.big_rate, found.big_cpu = middle(big, "rate"), middle(big, "cpu")
     with bench.started(site.one) as server:
+        found.rest = processes.rss_bytes(server.family)
         waiting = Contender("paid", server, site.call("paid"))
-        found.each = cases._hold_many(bench, "memory", waiting, bench.plan.in_flight) * 1024
-        found.idle_memory = processes.rss_bytes(server.family)
+        found.held = cases._hold_many(bench, "memory", waiting, bench.plan.in_flight) * 1024
     with bench.spawned(site.two, core=None) as (server, log):
         bench._await_readiness(server, log)
         both = bench.alternate("two workers", [Contender("paid", server, site.call("paid"))], "small", connections=64)
-        found.two = SimpleNamespace(rate=middle(both["paid"], "rate"), cpu=middle(both["paid"], "cpu"))
+        found.two = middle(both["paid"], "rate")
     return found
+
+
+def _redis_cpu_for_many(seconds):
+    """Return what a reservation and its settlement take of a Redis that many gateways ask."""
+    with redis_server(appendonly=True) as server:
+        before = redis_cpu(server)
+        command = processes.module("spenders", server.url, str(_SPENDERS), str(seconds))
+        count = int(subprocess.run(command, cwd=processes.ROOT, check=True, stdout=subprocess.PIPE).stdout)
+        return (redis_cpu(server) - before) / count
 
 
 def _each(done, found):
     """Return what each request took, less what passes without any."""
-    took = SimpleNamespace(rows=done.rows, per_write=done.rows / max(done.written, 1))
-    took.wal, took.bytes = done.wal / done.rows, done.bytes / done.rows
-    took.asked = (done.asked - found.heard * done.at) / done.rows
-    took.database_cpu = (done.database_cpu - found.idle_database * done.at) / done.rows
-    took.redis_cpu = (done.redis_cpu - found.idle_redis * done.at) / done.rows
-    return took
+    return SimpleNamespace(
+        per_write=done.rows / max(done.written, 1),
+        wal=done.wal / done.rows,
+        scripts=(done.scripts - found.scripts * done.at) / done.rows,
+        database_cpu=(done.database_cpu - found.idle_database * done.at) / done.rows,
+        redis_cpu=(done.redis_cpu - found.idle_redis * done.at) / done.rows,
+    )
 
 
 def _told(about):
-    return ", ".join(f"{name} {value:.6g}" for name, value in vars(about).items())
+    return ", ".join(f"{name} {value:.4g}" for name, value in vars(about).items())
 
 
-def measured(found):
-    """Return the rows of what was seen."""
-    paid, free, limited, paced = found.paid, found.free, found.limited, found.paced
+def seen(found):
+    """Return the rows of what was measured."""
+    free, paid, limited, paced = found.free, found.paid, found.limited, found.paced
+    of_three = "{:{form}}; with a budget {:{form}}; with a rate limit too {:{form}}".format
+    cpu = of_three(free.cpu, paid.cpu, limited.cpu, form=".2f")
+    rate = of_three(free.rate, paid.rate, limited.rate, form=",.0f")
+    scripts = of_three(free.scripts, paid.scripts, limited.scripts, form=".1f")
+    own = f"{found.redis_cpu * 1e6:.0f} µs from {_SPENDERS} gateways, {paid.redis_cpu * 1e6:.0f} µs from a busy one"
+    batch = "{:.0f} µs in transactions of {:.0f}".format
+    batches = [batch(each.database_cpu * 1e6, each.per_write) for each in (paid, paced)]
+    polls = f"{found.polls:.1f} transactions and {found.idle_database * 1000:.1f} ms of CPU a second"
     return [
-        ("CPU time of a worker for a request", f"{free.cpu:.2f} ms; with a budget {paid.cpu:.2f} ms; with a rate too {limited.cpu:.2f} ms"),
-        ("requests a second, one worker on a core of its own", f"{free.rate:,.0f}; with a budget {paid.rate:,.0f}"),
-        ("the same, two workers that share two cores with load, provider, PostgreSQL and Redis", f"{found.two.rate:,.0f}, {found.two.cpu:.2f} ms CPU each"),
-        ("answers of 2 MB a second, one worker", f"{found.big_rate:,.0f}, {found.big_cpu:.2f} ms CPU each"),
-        (f"what a budget adds to a request at {_PACED:.0f} a second", f"p50 {found.p50:.2f} ms, p99 {found.p99:.2f} ms"),
-        ("memory of a worker at rest, and for each request in flight", f"{found.idle_memory / 2**20:.0f} MiB, {found.each / 1024:.0f} KiB"),
-        ("PostgreSQL for a record", f"{paid.database_cpu * 1e6:.0f} µs CPU in large batches, {paced.database_cpu * 1e6:.0f} µs at {_PACED:.0f} a second; {paid.bytes / 1000:.1f} kB on disk with indexes, {paid.wal / 1000:.1f} kB of its log"),
-        ("records of a transaction", f"{paced.per_write:.0f} at {_PACED:.0f} a second, {paid.per_write:.0f} at {paid.rate:,.0f}"),
-        ("PostgreSQL for a worker at rest", f"{found.polls:.1f} transactions a second, {found.idle_database * 1000:.1f} ms CPU a second; {found.lines} connections"),
-        ("commands to Redis for a request", f"{free.asked:.1f}; with a budget {paid.asked:.1f}; with a rate too {limited.asked:.1f}"),
-        ("Redis for a request", f"{paid.redis_cpu * 1e6:.0f} µs CPU with a budget, {limited.redis_cpu * 1e6:.0f} µs with a rate too, {paced.redis_cpu * 1e6:.0f} µs at {_PACED:.0f} a second"),
-        ("requests with a budget a second that fill one core of Redis", f"{1 / paid.redis_cpu:,.0f}"),
+        ("CPU time of a worker for a request with a small picture, ms", cpu),
+        ("requests a second, one worker on a core of its own", rate),
+        ("with a budget, two workers on two cores that load, provider and services use too", f"{found.two:,.0f}"),
+        ("2 MB answers a second, one worker", f"{found.big_rate:,.0f}, {found.big_cpu:.1f} ms of CPU each"),
+        ("what a budget adds at 200 requests a second", f"p50 {found.p50:.2f} ms, p99 {found.p99:.2f} ms"),
+        ("memory of a worker at rest", f"{found.rest / 2**20:.0f} MiB"),
+        ("memory of a request that waits for its provider", f"{found.held / 2**10:.0f} KiB"),
+        ("PostgreSQL: CPU for a record", ", ".join(batches)),
+        ("PostgreSQL: a record", f"{found.bytes / 1000:.2f} kB with its indexes, {paid.wal / 1000:.2f} kB of WAL"),
+        ("PostgreSQL: a worker at rest", f"{polls}; {found.lines} connections after work, {_clients()[0]} at most"),
+        ("Redis: scripts for a request", scripts),
+        ("Redis: CPU for a request with a budget", own),
+        ("Redis: a worker at rest", f"{found.idle_redis * 1000:.2f} ms of CPU a second; {_clients()[1]} connections"),
+        ("Redis: requests with a budget that fill a core", f"{1 / found.redis_cpu:,.0f} a second"),
     ]  # fmt: skip
+
+
+def _clients():
+    """Return the most connections that a worker opens to PostgreSQL, and to Redis."""
+    pool = database("postgresql://nobody@127.0.0.1/none")._engine.pool
+    return pool.size() + pool._max_overflow, 1 + _FREIGHT_LINES + 1  # one for what is small, one that listens
+
+
+def sized(found):
+    """Return the rows of what follows for one machine and for a thousand, and how many fill what there is."""
+    paced, (to_database, to_redis) = found.paced, _clients()
+    moved = 2 * RATE * len(pictures.b64("big")) / 1e6
+    cpu = RATE * paced.database_cpu + WORKERS * found.idle_database
+    redis_cpu_ = RATE * found.redis_cpu + WORKERS * found.idle_redis
+    memory = (WORKERS * found.rest + RATE * SECONDS * found.held) / 2**20
+    disk = RATE * 86_400 * found.bytes / 1e9
+    full = "{:,.0f} machines ({})".format
+    rows = [
+        ("requests a second", RATE, ""),
+        (f"requests in flight, {SECONDS} s each", RATE * SECONDS, ""),
+        ("worker CPU, cores, 2 MB pictures", RATE * found.big_cpu / 1000, ""),
+        ("worker memory, MiB, without pictures", memory, ""),
+        ("2 MB pictures in and out, MB/s", moved, ""),
+        ("PostgreSQL: rows a second", RATE, ""),
+        ("PostgreSQL: transactions that write, a second", RATE / paced.per_write, ""),
+        ("PostgreSQL: looks for changes, transactions a second", WORKERS * found.polls, ""),
+        ("PostgreSQL: CPU, cores", cpu, full(CORES / cpu, f"{CORES} cores")),
+        ("PostgreSQL: disk, GB a day", disk, ""),
+        (f"PostgreSQL: disk, GB in {KEPT_DAYS} days", disk * KEPT_DAYS, ""),
+        ("PostgreSQL: connections at most", WORKERS * to_database,
+         full(CLIENTS_OF_POSTGRESQL // (WORKERS * to_database), "`max_connections` 100")),
+        ("Redis: scripts a second", RATE * paced.scripts, ""),
+        ("Redis: CPU, cores", redis_cpu_, full(1 / redis_cpu_, "its one core")),
+        ("Redis: connections at most", WORKERS * to_redis,
+         full(CLIENTS_OF_REDIS // (WORKERS * to_redis), "`maxclients` 10,000")),
+    ]  # fmt: skip
+    return [(name, _number(value), _number(1000 * value), end) for name, value, end in rows]
+
+
+def _number(value):
+    return f"{value:.2g}" if value < 10 and value != int(value) else f"{value:,.0f}"
+
+
+def text(found):
+    """Return what stands in the page."""
+    machine = f"{report._processor()}, {os.cpu_count()} cores, load average {found.load:.2f} before"
+    first = report._markdown((f"seen on {datetime.now(UTC):%Y-%m-%d}, {machine}", "figure"), seen(found))
+    head = (f"{WORKERS} workers, {RATE} requests a second", "a machine", "a thousand", "full at")
+    return "\n".join([*first, "", *report._markdown(head, sized(found))])
+
+
+def main():
+    """Measure, print, and write the page's figures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.scale", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="rougher, and writes no page")
+    quick = parser.parse_args().quick
+    plan = Plan(rounds=1, seconds=1.0, in_flight=300) if quick else Plan(rounds=3, in_flight=2000)
+    processes.raise_file_limit()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        provider = processes.spawn(processes.module("upstream"), core=processes.LOAD_CORE, stdout=subprocess.PIPE)
+        stack.callback(processes.stop, provider)
+        fast, slow = json.loads(provider.stdout.readline())
+        upstream = systems.Upstream(fast=fast, slow=slow)
+        with processes.on_core(processes.LOAD_CORE):
+            kept = stack.enter_context(postgres_server())
+            shared = stack.enter_context(redis_server(appendonly=True))
+        bench = Bench(plan=plan, folder=folder, say=lambda line: print(line, flush=True), upstream=upstream)  # noqa: T201
+        stack.callback(bench.close)
+        figures = text(measure(bench, Site(folder, upstream, kept, shared)))
+    print(figures)  # noqa: T201
+    if not quick:
+        before, _, rest = PAGE.read_text().partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{rest.partition(END)[2]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from gateway.http.control.analytics import analytics_routes
+from gateway.http.control.logs import log_routes
+from gateway.http.control.routes import control_routes
 from gateway.http.openapi import document
 from gateway.http.openapi_calls import CALLS
 from tests.end_to_end.caller import alive, assert_envelope
@@ -127,6 +130,12 @@ def send(gateway, session, things):
     yield sent
     print("\nrequests:", statuses.total(), dict(sorted(statuses.items())))  # noqa: T201 - for whoever runs with -s
     assert statuses[200] > statuses.total() / 20
+
+
+def test_every_method_that_is_served_is_described_and_no_other():
+    routes = [*control_routes(lambda: None), *log_routes(None), *analytics_routes(None)]
+    served = {(route.path, method) for route in routes for method in route.methods - {"HEAD"}}
+    assert served == {(prefix + path.removeprefix("/v1"), how) for path, how in METHODS for prefix in ("/v1", "")}
 
 
 @pytest.mark.parametrize(("path", "method"), METHODS, ids=" ".join)

@@ -97,7 +97,7 @@ def test_a_bad_gateway_file_opens_no_door(folder, start):
     start()
     (folder / "gateway.yaml").write_text(GATEWAY + "nonsense: 1\n")
     live = start()
-    assert [key.name for key in live.snapshot.gateway.api_keys] == ["team"]
+    assert [key.name for key in live.snapshot.gateway.api_keys.values()] == ["team"]
     assert notices(live) == ["gateway.yaml"]
     assert not live.fatal
 

@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli.keys import keys
+from gateway.cli import main
 from gateway.settings import NAMES
 
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
@@ -26,7 +26,7 @@ def without_settings(monkeypatch, tmp_path):
 @pytest.fixture
 def run(tmp_path):
     def run(*arguments, code=0, data=tmp_path / "data", options=()):
-        done = CliRunner().invoke(keys, ["--data", str(data), *options, *arguments], prog_name="beamsplitter keys")
+        done = CliRunner().invoke(main, ["keys", "--data", str(data), *options, *arguments], prog_name="beamsplitter")
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert done.exit_code == code, done.output
         assert "Traceback" not in done.output
@@ -149,13 +149,13 @@ def test_the_gateway_file_says_where_the_database_is(run, tmp_path):
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "mine.yaml").write_text(CONFIG)
     (tmp_path / "configs" / "gateway.yaml").write_text(f"server: {{data: {tmp_path / 'elsewhere'}}}\n")
-    done = CliRunner().invoke(keys, ["--configs", str(tmp_path / "configs"), "create", "x"])
+    done = CliRunner().invoke(main, ["keys", "--configs", str(tmp_path / "configs"), "create", "x"])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "elsewhere" / "beamsplitter.db").exists()
     (tmp_path / "configs" / "gateway.yaml").write_text("server: {dta: x}\n")
-    done = CliRunner().invoke(keys, ["--configs", str(tmp_path / "configs"), "create", "x"])
+    done = CliRunner().invoke(main, ["keys", "--configs", str(tmp_path / "configs"), "create", "x"])
     assert (done.exit_code, "has problems" in done.output) == (2, True)
     assert not (tmp_path / "state").exists()
     shutil.rmtree(tmp_path / "configs")
-    done = CliRunner().invoke(keys, ["--configs", str(tmp_path / "configs"), "create", "x"])
+    done = CliRunner().invoke(main, ["keys", "--configs", str(tmp_path / "configs"), "create", "x"])
     assert done.exit_code == 2
