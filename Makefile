@@ -13,7 +13,7 @@ SLOW := $(addprefix tests/,acceptance bench browser clients end_to_end fuzz load
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench docs faults promises load fuzz soak lock clean
+.PHONY: help run test check bench scale docs faults promises load fuzz soak lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ check: .venv/.test ## the fast part: format, lint, types, import contracts, unit
 
 bench: .venv/.test ## measure beside a bare pass-through, Portkey and LiteLLM; writes docs/benchmarks.md (ARGS=--quick)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+scale: .venv/.test ## measure what a request takes of workers, PostgreSQL and Redis; writes the figures of docs/scale-out.md
+	$(BIN)/python -m tests.bench.scale $(ARGS)
 
 docs: .venv/.test ## write docs/providers.md from the adapters and the catalogue
 	$(BIN)/python -m tests.providers.page

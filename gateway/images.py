@@ -114,14 +114,16 @@ class ImageRequest:
     """Whose budgets it is paid from, beside those of the target."""
     part: Part | None = None
     room: Room | None = field(default=None, compare=False)
+    prepared: Any = field(default=None, compare=False, repr=False)
+    """What the one target that it is about to be sent to made of it, where that was looked at already."""
 
     @property
     def model(self) -> str | None:
         """The model the caller named."""
         return self.params.get("model")
 
-    def with_params(self, params: Mapping[str, Any]) -> "ImageRequest":
-        """Return this request with other parameters: what `dataclasses.replace` does, on the path of every request."""
+    def with_params(self, params: Mapping[str, Any], prepared: object = None) -> "ImageRequest":
+        """Return this request with other parameters, as `dataclasses.replace` does, which is slow for every request."""
         return ImageRequest(
             params=params,
             path=self.path,
@@ -132,6 +134,7 @@ class ImageRequest:
             payers=self.payers,
             part=self.part,
             room=self.room,
+            prepared=prepared,
         )
 
     @property

@@ -1,5 +1,6 @@
 """Limits as people write them: what a key, a user or a provider may spend, and how often it may ask."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ MICROS = 1_000_000
 UNITS = {"rpm": 60, "rph": 3600, "rpd": 86_400}
 """Unit → seconds."""
 
+_DAY = 86_400
 _MOST_USD = 1_000_000_000
 
 
@@ -57,9 +59,14 @@ class Window:
 
 def window_at(reset: Reset | None, now: float) -> Window:
     """Return the window of a moment, given in seconds since the epoch: weeks begin on Monday, both at 0:00 UTC."""
+    return _window_on(reset, int(now // _DAY))
+
+
+@functools.lru_cache(maxsize=8)
+def _window_on(reset: Reset | None, day: int) -> Window:
     if reset is None:
         return Window("all", None)
-    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = datetime.fromtimestamp(day * _DAY, UTC)
     if reset == "weekly":
         monday = today - timedelta(days=today.weekday())
         return Window(f"week {monday:%Y-%m-%d}", (monday + timedelta(days=7)).timestamp())

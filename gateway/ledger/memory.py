@@ -1,11 +1,15 @@
 """Ledgers of one process, for what need not outlive it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from gateway.ledger.books import PARTS, crossing, ended, part_of, refusal, reserved, wait_for, words_of
+from gateway.ledger.limits import RateLimit
 from gateway.ledger.protocol import Account, Crossing, Draw, End, Refusal, Spent
+
+_ROOM = 10_000
 
 
 def wall_clock() -> float:
@@ -17,11 +21,12 @@ def wall_clock() -> float:
 class _Reservation:
     draws: Sequence[Draw]
     expires: float
-    done: bool = False
 
 
 class MemoryLedger:
     """Money and pictures, as long as the process lives. No method waits, so each is one step."""
+
+    settles_at_once: ClassVar[bool] = True
 
     def __init__(self, now: Callable[[], float] = wall_clock) -> None:
         """Begin with nothing spent."""
@@ -45,10 +50,9 @@ class MemoryLedger:
 
     async def settle(self, id_: str, end: End, draws: Sequence[Draw]) -> Sequence[Crossing]:
         """Put what was really used in the place of what was reserved."""
-        reservation = self._reservations.get(id_)
-        if reservation is None or reservation.done:
+        reservation = self._reservations.pop(id_, None)
+        if reservation is None:
             return ()
-        reservation.done = True
         crossings = []
         for held, charged in zip(reservation.draws, draws, strict=True):
             before = self._of(held)
@@ -64,31 +68,29 @@ class MemoryLedger:
         return [self._books.get(account, Spent()) for account in accounts]
 
     async def sweep(self) -> int:
-        """Count what was never settled as spent, and forget what is settled and old."""
+        """Count what was never settled as spent."""
         late = self.late()
         for id_, draws in late:
             await self.settle(id_, "maybe_billed", draws)
-        self.forget_ended()
         return len(late)
 
     def late(self) -> list[tuple[str, Sequence[Draw]]]:
         """Return the reservations whose time is over, and that were never settled."""
         now = self._now()
-        return [(id_, each.draws) for id_, each in self._reservations.items() if each.expires <= now and not each.done]
-
-    def forget_ended(self) -> None:
-        """Forget reservations that were settled, once their time is over."""
-        now = self._now()
-        for id_ in [id_ for id_, each in self._reservations.items() if each.done and each.expires <= now]:
-            del self._reservations[id_]
+        return [(id_, each.draws) for id_, each in self._reservations.items() if each.expires <= now]
 
     def open(self) -> list[tuple[str, Sequence[Draw], float]]:
         """Return the reservations that are not settled, each with when its time is over."""
-        return [(id_, each.draws, each.expires) for id_, each in self._reservations.items() if not each.done]
+        return [(id_, each.draws, each.expires) for id_, each in self._reservations.items()]
 
     def learn(self, account: tuple[str, str], spent: Spent) -> None:
         """Take over what was used before."""
         self._books[account] = spent
+
+    def forget(self, accounts: Iterable[tuple[str, str]]) -> None:
+        """Forget what accounts have used: it is known elsewhere, and nothing of it is under way."""
+        for account in accounts:
+            self._books.pop(account, None)
 
     def recall(self, id_: str, draws: Sequence[Draw], expires: float) -> None:
         """Take over a reservation that was made before, whatever the limits say now."""
@@ -103,7 +105,20 @@ class MemoryLedger:
 
 @dataclass(slots=True)
 class _Counted:
+    rate: RateLimit
     parts: dict[int, int] = field(default_factory=dict)
+    """What was counted in each part of time, the oldest first."""
+    total: int = 0
+
+    def forget(self, now: float) -> int:
+        """Forget the parts that are over; return the one that is now."""
+        part = part_of(self.rate, now)
+        while self.parts:
+            oldest = next(iter(self.parts))
+            if oldest >= part - PARTS:
+                break
+            self.total -= self.parts.pop(oldest)
+        return part
 
 
 class MemoryRates:
@@ -113,6 +128,7 @@ class MemoryRates:
         """Begin with none."""
         self._now = now
         self._counted: dict[tuple[str, str, str, int], _Counted] = {}
+        self._room = _ROOM
 
     async def take(self, account: Account, kind: str, amount: int) -> Refusal | None:
         """Count against all limits of that kind, or against none."""
@@ -120,15 +136,29 @@ class MemoryRates:
         limits = [rate for rate in account.rates if rate.kind == kind]
         found = []
         for rate in limits:
-            counted = self._counted.setdefault((account.name, rate.kind, rate.unit, rate.most), _Counted())
-            seconds = wait_for(rate, counted.parts, amount, now)
-            if seconds != 0:
-                return Refusal(account, words_of(rate), seconds)
-            found.append(counted)
-        for rate, counted in zip(limits, found, strict=True):
-            part = part_of(rate, now)
-            if part not in counted.parts:
-                for old in [each for each in counted.parts if each < part - PARTS]:
-                    del counted.parts[old]
+            counted = self._counter(account, rate, now)
+            part = counted.forget(now)
+            if counted.total + amount > rate.most:
+                return Refusal(account, words_of(rate), wait_for(rate, counted.parts, amount, now))
+            found.append((counted, part))
+        for counted, part in found:
             counted.parts[part] = counted.parts.get(part, 0) + amount
+            counted.total += amount
         return None
+
+    def _counter(self, account: Account, rate: RateLimit, now: float) -> _Counted:
+        name = account.name, rate.kind, rate.unit, rate.most
+        counted = self._counted.get(name)
+        if counted is None:
+            if len(self._counted) >= self._room:
+                self._forget(now)
+            counted = self._counted[name] = _Counted(rate)
+        return counted
+
+    def _forget(self, now: float) -> None:
+        """Forget who has not come for long: whoever asks may be one of millions of users."""
+        for name, counted in [*self._counted.items()]:
+            counted.forget(now)
+            if not counted.parts:
+                del self._counted[name]
+        self._room = max(2 * len(self._counted), _ROOM)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from gateway.ledger.limits import RateLimit, UsageLimit, Window
+from strategies import value
 
 End = Literal["settled", "released", "maybe_billed"]
 """What became of a reservation: paid, not spent at all, or nobody knows and the estimate stands."""
@@ -26,7 +27,7 @@ class Account:
     rates: tuple[RateLimit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Draw:
     """What one attempt may cost one account."""
 
@@ -56,7 +57,7 @@ class Crossing:
     micros: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Spent:
     """What an account has used of its window: what is settled, and what is under way."""
 
@@ -68,6 +69,9 @@ class Spent:
 
 class Ledger(Protocol):
     """Counts money and pictures. Each method is one atomic step; any of them raises `LedgerLost`."""
+
+    settles_at_once: ClassVar[bool]
+    """Whether to settle waits for nothing outside this process."""
 
     async def reserve(self, id_: str, draws: Sequence[Draw], seconds: float) -> Refusal | None:
         """Take from all accounts or from none; after so many seconds the estimate counts as spent.

@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -46,6 +46,8 @@ class _Sheet:
 
 class SqlLedger:
     """Money and pictures, exact across all processes that share a database."""
+
+    settles_at_once: ClassVar[bool] = False
 
     def __init__(self, database: Database, now: Callable[[], float] = wall_clock) -> None:
         """Count in that database."""

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
+from typing import ClassVar
 
 import sqlalchemy as sa
 
@@ -31,6 +32,8 @@ class Mirrored:
     They are written as they stand, never added up: so what a killed process could not write, or wrote without being
     told, is put right by whoever settles next, and two who write the same counter agree.
     """
+
+    settles_at_once: ClassVar[bool] = False
 
     def __init__(self, ledger: Ledger, database: Database) -> None:
         """Count in that ledger; the database only follows."""

@@ -12,13 +12,14 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from gateway.ledger import Account, Crossing, Draw, End, LedgerLost, MemoryLedger, Refusal, Spent, Window
+from gateway.seldom import SELDOM
 from gateway.store.database import Database, StoreLost
 from gateway.store.mirror import seeds
 from gateway.store.tables import counters, meta, reservations
@@ -31,6 +32,8 @@ except ImportError:  # Windows
 _log = logging.getLogger("gateway.store")
 
 _SECONDS = 1.0
+_MOMENT_SECONDS = 0.02
+_MOST_KNOWN = 10_000
 _SEQUENCE = "own ledger"
 _LOCK, _FILES = "ledger.lock", ("ledger-0.log", "ledger-1.log")
 
@@ -41,6 +44,8 @@ _Step = list[Any]
 
 class OwnLedger:
     """Money and pictures of one process, which survive it."""
+
+    settles_at_once: ClassVar[bool] = True
 
     def __init__(self, database: Database, folder: Path, now: Callable[[], float] = time.time) -> None:  # noqa: TID251
         """Take the lock of a folder; raises `OSError` where another process has it."""
@@ -62,6 +67,9 @@ class OwnLedger:
         self._number = 0
         self._turn = 0
         self._file = -1
+        self._unwritten = b""
+        """Lines about what came to its end."""
+        self._writing: asyncio.TimerHandle | None = None
         self._learning = asyncio.Lock()
 
     async def load(self) -> None:
@@ -99,7 +107,7 @@ class OwnLedger:
         refused = await self._memory.reserve(id_, draws, seconds)
         if refused is None:
             try:
-                self._note("r", id_, self._now() + seconds, draws)
+                self._write(self._line("r", id_, self._now() + seconds, draws))
             except OSError as error:
                 await self._memory.settle(id_, "released", draws)
                 raise LedgerLost(f"a reservation cannot be noted: {error.strerror or error}") from error
@@ -110,10 +118,10 @@ class OwnLedger:
         """Put what was really used in the place of what was reserved."""
         crossings = await self._memory.settle(id_, end, draws)
         self._changed.update(map(_name, draws))
-        try:
-            self._note("e", id_, end, draws)
-        except OSError as error:  # the database will have it in a moment, unless the process dies before
-            _log.error("what was spent cannot be noted: %s", error.strerror or error)
+        # It is written with the next reservation, or in a moment: a process that dies before counts its estimate.
+        self._unwritten += self._line("e", id_, end, draws)
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().call_later(_MOMENT_SECONDS, self._write_late)
         return crossings
 
     async def spent(self, accounts: Sequence[_Name]) -> Sequence[Spent]:
@@ -126,7 +134,6 @@ class OwnLedger:
         late = self._memory.late()
         for id_, draws in late:
             await self.settle(id_, "maybe_billed", draws)
-        self._memory.forget_ended()
         return len(late)
 
     async def follow(self, stop: asyncio.Event) -> None:
@@ -141,6 +148,7 @@ class OwnLedger:
         """Bring the database up to date, and begin the other file; raises `LedgerLost`."""
         if not self._changed:
             return
+        self._write_late()
         changed, self._changed, number = sorted(self._changed), set(), self._number
         old, self._turn = self._file, 1 - self._turn
         self._file = self._begun()
@@ -182,12 +190,15 @@ class OwnLedger:
             raise LedgerLost(str(lost)) from lost
         os.ftruncate(old, 0)
         os.close(old)
+        if len(self._known) > _MOST_KNOWN:
+            self._forget()
 
     async def close(self) -> None:
         """Bring the database up to date, and let go of the lock."""
         with contextlib.suppress(LedgerLost):
             await self.checkpoint()
         if self._file >= 0:
+            self._write_late()
             os.close(self._file)
         os.close(self._lock)
 
@@ -201,11 +212,30 @@ class OwnLedger:
                     self._memory.learn(name, found)
                 self._known |= set(new)
 
-    def _note(self, what: str, id_: str, about: object, draws: Sequence[Draw]) -> None:
+    def _forget(self) -> None:
+        """Forget whose counters the database has as they are: whoever asks may be one of millions of users."""
+        used = {_name(draw) for _, draws, _ in self._memory.open() for draw in draws} | self._changed
+        self._memory.forget(self._known - used)
+        self._known &= used
+
+    def _line(self, what: str, id_: str, about: object, draws: Sequence[Draw]) -> bytes:
         self._number += 1
-        line = orjson.dumps([self._number, what, id_, about, _written(draws)]) + b"\n"
-        if os.write(self._file, line) != len(line):
+        return orjson.dumps([self._number, what, id_, about, _written(draws)], option=orjson.OPT_APPEND_NEWLINE)
+
+    def _write(self, line: bytes) -> None:
+        lines = self._unwritten + line
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+        self._unwritten = b""
+        if lines and os.write(self._file, lines) != len(lines):
             raise OSError("the disk is full")
+
+    def _write_late(self) -> None:
+        try:
+            self._write(b"")
+        except OSError as error:  # the database will have it in a moment, unless the process dies before
+            _log.error("what was spent cannot be noted: %s", error.strerror or error, extra=SELDOM)
 
     def _begun(self) -> int:
         return os.open(self._folder / _FILES[self._turn], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

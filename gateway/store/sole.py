@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from gateway.ledger import Crossing, Draw, End, LedgerLost, Refusal, Spent
 from gateway.store.own_ledger import OwnLedger
@@ -12,6 +13,8 @@ _AGAIN_SECONDS = 0.5
 
 class Sole:
     """An `OwnLedger`, as soon as it can be had; until then it is lost, and budgets are closed."""
+
+    settles_at_once: ClassVar[bool] = True
 
     def __init__(self, make: Callable[[], OwnLedger]) -> None:
         """Take what makes it, and raises `OSError` while another process has it."""

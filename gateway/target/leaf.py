@@ -85,7 +85,7 @@ class ImageTarget:
         attempt = context.attempt
         if attempt is None:
             raise RuntimeError("a target runs inside an attempt")
-        prepared = self.prepare(request)
+        prepared = request.prepared or self.prepare(request)
         if isinstance(prepared, Failure):
             return prepared
         headers = self.headers_for(request)
@@ -138,15 +138,11 @@ class ImageTarget:
         prices = price_range(prepared.row, {**prepared.request.params, "n": prepared.asked})
         return math.inf if prices is None else prices[1]
 
-    def estimate(self, request: ImageRequest) -> tuple[float | None, int] | Failure:
-        """Return what a request costs at most here, `None` where nobody knows, and its number of pictures."""
-        prepared = self.prepare(request)
-        if isinstance(prepared, Failure):
-            return prepared
-        params = {**prepared.request.params, "n": prepared.asked}
+    def estimate(self, prepared: Prepared) -> float | None:
+        """Return what a request costs at most here, `None` where nobody knows."""
         if prepared.row is None:
-            return 0.0 if self.adapter.local else None, prepared.asked
-        return most(prepared.row, params), prepared.asked
+            return 0.0 if self.adapter.local else None
+        return most(prepared.row, {**prepared.request.params, "n": prepared.asked})
 
     def headers_for(self, request: ImageRequest) -> dict[str, str] | Failure:
         """Return the headers of a request to this target, unless its caller has to bring a credential and did not."""

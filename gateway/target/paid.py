@@ -22,10 +22,11 @@ class Paid:
         own, till = self._own(), self.target.outside.till
         if not own and not request.payers:
             return await self.inner(request, context)
-        estimate = self.target.estimate(request)
-        if isinstance(estimate, Failure):
+        prepared = self.target.prepare(request)
+        if isinstance(prepared, Failure):
             return await self.inner(request, context)  # it fails before anything is sent
-        usd, images = estimate
+        usd, images = self.target.estimate(prepared), prepared.asked
+        request = request.with_params(request.params, prepared)
         for account in own:
             refused = account.rates and await till.admit(account, images)
             if refused:
@@ -47,13 +48,13 @@ class Paid:
             if isinstance(outcome, Success):
                 reply = outcome.reply
                 count = len(reply.pictures) if reply.events is None else None
-                till.end(reservation, "settled", reply.cost_usd, count)
+                await till.end(reservation, "settled", reply.cost_usd, count)
             else:
                 own = [each for each in context.journey.attempts[begun:] if each.target == path]
                 sent = any(each.sent for each in own)
                 spent = sent if outcome is None else outcome.billable
                 end: End = "maybe_billed" if spent else "released"
-                till.end(reservation, end)
+                await till.end(reservation, end)
         return outcome
 
     def _own(self) -> tuple[Account, ...]:

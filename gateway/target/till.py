@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
+import secrets
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from gateway.ledger import (
     window_at,
 )
 from gateway.seldom import SELDOM
-from strategies import Cause, Failure
+from strategies import Cause, Failure, value
 
 _log = logging.getLogger("gateway.target")
 
@@ -35,7 +35,7 @@ _GRACE_SECONDS = 60.0
 Unpriced = Literal["refuse", "allow", "estimate"]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Reservation:
     """What one attempt has been given."""
 
@@ -54,18 +54,21 @@ class Till:
     """Those that only a target says whose they are."""
     unpriced: Unpriced = "refuse"
     unpriced_usd: float = 0.1
-    tell: Callable[[Crossing], Awaitable[None]] | None = None
+    tell: Callable[[Crossing], Coroutine[Any, Any, None]] | None = None
     """What tells people that an account came to its threshold."""
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def admit(self, account: Account, images: int) -> Failure | None:
         """Count a request and its pictures against the rates of an account; a ledger that is lost limits nobody."""
         try:
-            refused = await self.rates.take(account, "requests", 1) or await self.rates.take(account, "images", images)
+            for kind, amount in (("requests", 1), ("images", images)):
+                if any(rate.kind == kind for rate in account.rates):
+                    refused = await self.rates.take(account, kind, amount)
+                    if refused is not None:
+                        return _too_often(refused)
         except LedgerLost as lost:
             _log.warning("rate limits cannot be counted, and limit nobody: %s", lost, extra=SELDOM)
-            return None
-        return None if refused is None else _too_often(refused)
+        return None
 
     async def reserve(
         self, accounts: Sequence[Account], usd: float | None, images: int, seconds: float
@@ -84,7 +87,7 @@ class Till:
         ]
         if not draws:
             return Reservation("", ())
-        reservation = Reservation(uuid.uuid4().hex, draws)
+        reservation = Reservation(secrets.token_hex(16), draws)
         if self.ledger is None:
             return _unavailable("this gateway has no store for it: start it with --data DIR, or --store URL")
         try:
@@ -93,23 +96,30 @@ class Till:
             _log.error("budgets cannot be counted, and requests that have one are refused: %s", lost, extra=SELDOM)
             return _unavailable("what is spent cannot be counted at the moment")
         except asyncio.CancelledError:
-            self.end(reservation, "released")  # it may have been made all the same
+            await self.end(reservation, "released")  # it may have been made all the same
             raise
         return reservation if refused is None else _spent(refused)
 
-    def end(self, reservation: Reservation, end: End, usd: float | None = None, images: int | None = None) -> None:
-        """Settle in the background: nobody waits for it, and what is lost on the way counts as spent later."""
+    async def end(
+        self, reservation: Reservation, end: End, usd: float | None = None, images: int | None = None
+    ) -> None:
+        """Settle, in the background where it takes time; what is lost on the way counts as spent later."""
         if not reservation.draws:
             return
         draws = [
-            replace(
-                draw,
-                micros=draw.micros if usd is None else round(usd * MICROS),
-                images=draw.images if images is None else images,
+            Draw(
+                draw.account,
+                draw.window,
+                draw.micros if usd is None else round(usd * MICROS),
+                draw.images if images is None else images,
             )
             for draw in reservation.draws
         ]
-        self._go(self._settle(reservation.id, end, draws))
+        settling = self._settle(reservation.id, end, draws)
+        if self.ledger is not None and self.ledger.settles_at_once:
+            await settling
+        else:
+            self._go(settling)
 
     async def close(self) -> None:
         """Wait for what is being settled."""
@@ -138,7 +148,7 @@ class Till:
             return
         for crossing in crossings:
             if self.tell is not None:
-                await self.tell(crossing)
+                self._go(self.tell(crossing))
 
     def _go(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from gateway.ledger import Crossing, Draw, End, LedgerLost, Refusal, Spent
 from gateway.ledger.memory import wall_clock
@@ -29,6 +29,8 @@ class RedisLedger:
 
     All keys share one hash tag, as a step touches accounts of every kind: in a cluster one node keeps the ledger.
     """
+
+    settles_at_once: ClassVar[bool] = False
 
     def __init__(
         self, server: Server, seed: Seed | None = None, tell: Callable[[Crossing], None] | None = None
