@@ -157,7 +157,7 @@ class Chooser:
             spec, model_read = self.declared[str(config)].spec, False
         else:
             spec, model_read = self._parsed(document, headers, config, model, workspace)
-            spec = replace(spec, id=config) if kept else spec
+            spec = spec if kept is None else replace(spec, id=kept)
         if overrides is not None:
             spec = with_overrides(spec, overrides)
         try:
@@ -165,7 +165,7 @@ class Chooser:
         except MissingField as missing:
             raise InvalidConfig([Problem(message=f"{missing}.")]) from None
         if overrides is not None and overrides.custom_host is not None and not overrides.custom_host_trusted:
-            _check_custom_host(route, from_caller=not kept)
+            _check_custom_host(route, from_caller=kept is None)
         return route, model_read
 
     def _parsed(
@@ -191,21 +191,21 @@ class Chooser:
             raise named.blamed(invalid, alone=config is None) from None
         return spec, named is not None and named.model_read
 
-    def _document(self, config: str | None, workspace: str) -> tuple[Document | None, bool]:
-        """Return what is to be read, `None` for a declared config, and whether it is kept here for callers to name."""
+    def _document(self, config: str | None, workspace: str) -> tuple[Document | None, str | None]:
+        """Return what is to be read, `None` for a declared config, and its id where it is kept here under one."""
         if config is None:
-            return Document(data={}), False
+            return Document(data={}), None
         if config in self.declared:
-            return None, True
+            return None, config
         if config in self._settings:
             # Not as from a file: what headers add to it is the caller's, and no more trusted for standing beside it.
-            return Document(data=self._settings[config]), False
+            return Document(data=self._settings[config]), None
         kept = None if self._stored is None else self._stored.config(workspace, config)
         if kept is not None:
-            return Document(data=kept.document), True
+            return Document(data=kept.document), kept.slug
         document = read_inline(config)
         if document is not None:
-            return document, False
+            return document, None
         takes = "the id of a stored config, a JSON object, or base64 of one"
         if not _LIKE_A_WORD.fullmatch(config):
             raise InvalidConfig([Problem(message=f"this is not {takes}.", path=_CONFIG)])

@@ -13,9 +13,11 @@ def payers_of(caller: ApiKey | None, metadata: Mapping[str, str], budgets: Seque
     for budget in budgets:
         if budget.by_target:
             continue
-        who = None if caller is None else caller.name
-        value = metadata.get(budget.per.removeprefix(METADATA)) if budget.per.startswith(METADATA) else who
-        account = budget.account_of(value)
+        if budget.per.startswith(METADATA):
+            value = metadata.get(budget.per.removeprefix(METADATA))
+            account = budget.account_of(value, None if caller is None else f"{caller.shelf}{value}")
+        else:
+            account = None if caller is None else budget.account_of(caller.name, caller.known_as)
         if account is not None:
             found.append(account)
     return tuple(found)

@@ -28,6 +28,7 @@ _ACTIVE = "active"
 class StoredConfig:
     """A config in the database, with its secrets."""
 
+    id: str
     slug: str
     document: Mapping[str, Any]
 
@@ -80,8 +81,13 @@ class Stored:
         return self._api_keys.get(self._digest(presented)) if self._api_keys else None
 
     def config(self, workspace: str, slug: str) -> StoredConfig | None:
-        """Return a config of a workspace."""
-        return self._configs.get(workspace, {}).get(slug)
+        """Return a config of a workspace, by its slug, or the id that its creator was given."""
+        shelf = self._configs.get(workspace, {})
+        if slug in shelf:
+            return shelf[slug]
+        _, name = self._slugs.get(slug, (workspace, slug))
+        found = shelf.get(name)
+        return found if found is not None and found.id == slug else None
 
     def configs(self, workspace: str) -> Iterator[str]:
         """Yield the ids of a workspace's configs."""
@@ -116,7 +122,8 @@ class Stored:
             _log.error("%s of the workspace %s cannot be used: %s", slug, workspace, wrong)
 
     def _config(self, row: Row) -> StoredConfig:
-        return StoredConfig(row["slug"], self._opened(row["document"], f"{row['workspace']}/configs/{row['id']}"))
+        document = self._opened(row["document"], f"{row['workspace']}/configs/{row['id']}")
+        return StoredConfig(row["id"], row["slug"], document)
 
     def _virtual_key(self, row: Row) -> VirtualKey:
         written = self._opened(row["document"], f"{row['workspace']}/virtual_keys/{row['id']}")

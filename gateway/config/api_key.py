@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from gateway.ledger import Account, RateLimit, UsageLimit
 
@@ -47,6 +48,17 @@ class ApiKey:
     def known_as(self) -> str:
         """What records call it."""
         return self.id or self.name
+
+    @property
+    def shelf(self) -> str:
+        """What stands before names of callers' own making, so that no workspace gets at another's."""
+        return f"{quote(self.workspace, safe='')}/"
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is anything that it may not reach, spend or outlive."""
+        limits = (self.usage, self.expires, self.allow_providers, self.allow_models)
+        return bool(self.rates) or any(limit is not None for limit in limits)
 
     @property
     def is_over(self) -> bool:

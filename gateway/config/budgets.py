@@ -24,9 +24,12 @@ class Budget:
         """Whether only a target says whose it is."""
         return self.per in ("virtual_key", "provider")
 
-    def account_of(self, value: str | None) -> Account | None:
-        """Return what is counted for one of those it is for; nobody has an account without a name."""
+    def account_of(self, value: str | None, counted_as: str | None = None) -> Account | None:
+        """Return what is counted for one of those it is for; nobody has an account without a name.
+
+        `counted_as` is what tells it from others that go by the same name, as in another workspace.
+        """
         if not value or (self.only is not None and not fnmatchcase(value, self.only)):
             return None
         words = f"the budget {self.name!r} of {value[:100]!r}"
-        return Account(f"budget:{self.name}:{value}", words, self.usage, self.rates)
+        return Account(f"budget:{self.name}:{counted_as or value}", words, self.usage, self.rates)

@@ -131,6 +131,7 @@ def _stored(slug: str, node: dict[str, Any], place: Place, own: Settings, around
         settings,
         provider=key.provider,
         virtual_key=key.slug,
+        counted_as=key.counted_as,
         account=key.account,
         expires=key.expires,
         credentials=key.credentials,

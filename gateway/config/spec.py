@@ -73,6 +73,8 @@ class TargetSpec:
     name: str | None = None
     virtual_key: str | None = None
     """The slug it was resolved from, for people to read."""
+    counted_as: str | None = None
+    """The same as budgets know it: another workspace may have another one of that slug."""
     account: Account | None = None
     """What is counted for that virtual key, where it has limits."""
     expires: float | None = None

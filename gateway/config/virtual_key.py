@@ -34,12 +34,16 @@ class VirtualKey(Settings):
     """Seconds since the epoch."""
 
     @property
+    def counted_as(self) -> str:
+        """Its slug, which another one may have in another workspace, and where that is."""
+        return self.slug if self.workspace is None else f"{self.workspace}/{self.slug}"
+
+    @property
     def account(self) -> Account | None:
         """What is counted for it, where it has limits."""
         if self.usage is None and not self.rates:
             return None
-        owner = "" if self.workspace is None else f"{self.workspace}/"
-        return Account(f"virtual_key:{owner}{self.slug}", f"the virtual key {self.slug!r}", self.usage, self.rates)
+        return Account(f"virtual_key:{self.counted_as}", f"the virtual key {self.slug!r}", self.usage, self.rates)
 
 
 def parse_virtual_key(slug: str, document: Document, path: str) -> VirtualKey | list[Problem]:

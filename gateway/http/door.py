@@ -43,15 +43,16 @@ class Door:
                 if _CONTROL.fullmatch(scope["path"]) is None:
                     scope[CALLER] = self._callers().caller(headers)
                 elif _SIGNED.fullmatch(scope["raw_path"]) is None:
-                    scope[OPERATOR] = _operator(self._callers().key_holder(headers))
+                    scope[OPERATOR] = operator_for(self._callers().key_holder(headers))
             except GatewayError as caught:
                 await reply.write(send, *_answer(caught, headers))
                 return
         await self._app(scope, receive, send)
 
 
-def _operator(key: ApiKey) -> Operator:
-    return Operator("admin") if key is ADMIN else Operator(key.known_as, key.workspace, key.scopes)
+def operator_for(key: ApiKey) -> Operator:
+    """Return what the holder of a key is at the control plane."""
+    return Operator("admin") if key is ADMIN else Operator(key.known_as, key.workspace, key.scopes, key.is_limited)
 
 
 class _Headers(Mapping[str, str]):

@@ -16,10 +16,7 @@ _PAGE: Json = {"type": "integer", "minimum": 0}
 QUERY: Mapping[str, tuple[Json, str]] = {
     "time_of_generation_min": (_MOMENT, "From then on: an ISO 8601 time, or seconds since the epoch."),
     "time_of_generation_max": (_MOMENT, "Before then."),
-    "status_code": (
-        {"type": "string", "pattern": "^[1-5][0-9]{2}(,[1-5][0-9]{2})*$"},
-        "Statuses that were answered, with commas between them.",
-    ),
+    "status_code": (_STATUSES, "Statuses that were answered, with commas between them."),
     "ai_org": (TEXT, "Providers, with commas between them."),
     "ai_model": (TEXT, "Models, with commas between them."),
     "ai_org_model": (
@@ -34,10 +31,7 @@ QUERY: Mapping[str, tuple[Json, str]] = {
         "A JSON object: each of its fields has to be the request's.",
     ),
     "trace_id": (TEXT, "Trace ids, with commas between them."),
-    "cache_status": (
-        {"type": "string", "pattern": f"^{_CACHES}(,{_CACHES})*$"},
-        "HIT, MISS, REFRESH or DISABLED, with commas between them.",
-    ),
+    "cache_status": (_CACHES, "HIT, MISS, REFRESH or DISABLED, with commas between them."),
     "cost_min": (_AMOUNT, "US cents."),
     "cost_max": (_AMOUNT, "US cents."),
     "total_units_min": (_COUNT, "Number of pictures."),

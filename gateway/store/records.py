@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from gateway.store.database import Database
 from gateway.store.filters import Filters
 from gateway.store.request_row import NUL, RequestRow, harmless, plain
-from gateway.store.tables import requests
+from gateway.store.tables import feedback, requests
 
 Row = Mapping[str, Any]
 Place = tuple[int, str]
@@ -117,11 +117,17 @@ async def pages(database: Database, filters: Filters) -> AsyncIterator[Sequence[
 
 
 async def forget(database: Database, before_ms: int, at_most: int = 1000) -> int:
-    """Remove the oldest requests from before a moment, no more than that many; return how many they were."""
-    oldest = sa.select(requests.c.id).where(requests.c.created_ms < before_ms).order_by(requests.c.created_ms)
+    """Remove the oldest requests from before a moment, no more than that many, and what was said of them.
+
+    Returns how many requests they were, or opinions, if those were more.
+    """
+    removed = []
     async with database.write() as connection:
-        result = await connection.execute(sa.delete(requests).where(requests.c.id.in_(oldest.limit(at_most))))
-    return result.rowcount
+        for table in (requests, feedback):
+            oldest = sa.select(table.c.id).where(table.c.created_ms < before_ms).order_by(table.c.created_ms)
+            done = await connection.execute(sa.delete(table).where(table.c.id.in_(oldest.limit(at_most))))
+            removed.append(done.rowcount)
+    return max(removed)
 
 
 def _rows(result: sa.CursorResult[*tuple[Any, ...]]) -> list[Row]:

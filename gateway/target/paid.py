@@ -64,7 +64,10 @@ class Paid:
             return ()
         found = [] if spec.account is None else [spec.account]
         for budget in budgets:
-            account = budget.account_of(spec.provider if budget.per == "provider" else spec.virtual_key)
+            if budget.per == "provider":
+                account = budget.account_of(spec.provider)
+            else:
+                account = budget.account_of(spec.virtual_key, spec.counted_as)
             if account is not None:
                 found.append(account)
         return tuple(found)

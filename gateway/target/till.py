@@ -103,7 +103,10 @@ class Till:
     async def end(
         self, reservation: Reservation, end: End, usd: float | None = None, images: int | None = None
     ) -> None:
-        """Settle, in the background where it takes time; what is lost on the way counts as spent later."""
+        """Settle, in the background where it takes time; what is lost on the way counts as spent later.
+
+        What was not spent is there again once this returns: the next target may need it.
+        """
         if not reservation.draws:
             return
         draws = [
@@ -118,8 +121,10 @@ class Till:
         settling = self._settle(reservation.id, end, draws)
         if self.ledger is not None and self.ledger.settles_at_once:
             await settling
-        else:
-            self._go(settling)
+            return
+        task = self._go(settling)
+        if end == "released":
+            await asyncio.shield(task)
 
     async def close(self) -> None:
         """Wait for what is being settled."""
@@ -133,7 +138,7 @@ class Till:
         try:
             late = await self.ledger.sweep()
         except LedgerLost as lost:
-            _log.warning("what was reserved and never settled cannot be looked for: %s", lost)
+            _log.warning("what was reserved and never settled cannot be looked for: %s", lost, extra=SELDOM)
             return
         if late:
             _log.warning("%d attempt(s) were never settled, and count as spent at what they may have cost", late)
@@ -150,10 +155,11 @@ class Till:
             if self.tell is not None:
                 self._go(self.tell(crossing))
 
-    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+    def _go(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        return task
 
     def _guess(self, accounts: Sequence[Account], images: int) -> float | None:
         """Return what to count where nobody knows a price, `None` where that is a reason to refuse."""

@@ -167,6 +167,14 @@ def test_a_fallback_does_not_shop_around_for_money(gateway, provider):
     assert get(gateway, "free", config).status == 200
 
 
+def test_what_a_failed_target_gave_back_is_there_for_the_next(gateway, provider):
+    config = {"strategy": {"mode": "fallback"}, "targets": [target(provider, "status:500"), target(provider)]}
+    for user in ("edge-a", "edge-b"):
+        ends = [get(gateway, "free", config, **{"x-portkey-metadata": json.dumps({"_user": user})}) for _ in range(3)]
+        assert [told(end) for end in ends] == [200, 200, (429, "budget_exceeded")]
+        assert [end.attempts for end in ends[:2]] == [2, 2]
+
+
 def test_rates_of_a_key(gateway, provider):
     answers = [get(gateway, "hurried", target(provider)) for _ in range(5)]
     assert [told(answer) for answer in answers] == [200] * 3 + [(429, "rate_limit_exceeded")] * 2

@@ -91,12 +91,15 @@ def test_a_config_is_used_by_its_id_and_a_change_is_live_within_a_second(gateway
     config = made(gateway, "/v1/configs", {"name": "Mine", "slug": "mine", "config": document, "workspace_id": "one"})
     assert config["slug"] == "mine"
     each_worker(gateway, key, "mine", 200)
+    assert config["id"] != "mine"
+    each_worker(gateway, key, config["id"], 200)
     assert {seen.key for seen in provider.seen} == {"test-stored-not-real"}
     document["override_params"]["model"] = "status:500"
     assert call(gateway, "PUT", "/v1/configs/mine", {"config": document})[0] == 200
     each_worker(gateway, key, "mine", "upstream_error")
     assert call(gateway, "DELETE", "/v1/configs/mine")[0] == 200
     each_worker(gateway, key, "mine", "config_not_found")
+    each_worker(gateway, key, config["id"], "config_not_found")
 
 
 def test_case_15_another_tenants_config_is_as_good_as_none(gateway, provider):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -20,7 +21,7 @@ from gateway.http.control.analytics import analytics_routes
 from gateway.http.control.logs import log_routes
 from gateway.http.control.routes import control_routes
 from gateway.http.openapi import document
-from gateway.http.openapi_calls import CALLS
+from gateway.http.openapi_calls import CALLS, QUERY
 from tests.end_to_end.caller import alive, assert_envelope
 from tests.fuzz.lengths import tries
 from tests.running import serving
@@ -179,3 +180,13 @@ def test_what_is_ruled_out_is_answered_too(send, things, path, method):
         send(case, name)
 
     test()
+
+
+@pytest.mark.parametrize(
+    ("name", "well", "badly"),
+    [("cache_status", "HIT,MISS", "HIT;MISS"), ("status_code", "200,429", "20"), ("cache_status", "DISABLED", "hit?")],
+)
+def test_the_words_that_a_list_is_filtered_by_are_those_described(name, well, badly):
+    schema, _ = QUERY[name]
+    assert re.search(schema["pattern"], well)
+    assert not re.search(schema["pattern"], badly)

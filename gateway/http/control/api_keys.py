@@ -37,8 +37,8 @@ async def create(plane: Plane, request: Request) -> Told:
         raise NotAllowed("Keys of the organisation are made with the admin key; make one of the type workspace.")
     workspace = operator.workspace_for(workspace)
     _check_gift(operator, columns["scopes"])
+    _check_unlimited(operator)
     async with changing(plane.database, operator.name) as change:
-        await _check_unlimited(change.connection, operator)
         columns = await _with_slug(plane, change.connection, workspace, columns, body)
         common = {"workspace": workspace, "name": name, "kind": kind, "user_id": user}
         row, key = await api_keys.create(change, plane.vault, common | columns)
@@ -83,7 +83,7 @@ async def update(plane: Plane, request: Request) -> Told:
             if own is not None:
                 raise NotAllowed(f"A key cannot change its own {own}; whoever has the admin key can.")
         else:
-            await _check_power(change.connection, operator, row)
+            _check_power(operator, row)
         _check_gift(operator, given.get("scopes", ()))
         given = await _with_slug(plane, change.connection, row["workspace"], given, body)
         if any(row[column] != value for column, value in given.items()):
@@ -114,17 +114,17 @@ async def rotate(plane: Plane, request: Request) -> Told:
         row = await api_keys.find(change.connection, seen_by(operator, request), request.path_params["name"])
         current(row, expected_version(request))
         if row["id"] != operator.name:
-            await _check_power(change.connection, operator, row)
+            _check_power(operator, row)
         row, key = await api_keys.rotate(change, plane.vault, row, old_until_ms)
     await plane.changed()
     until = moment_of(old_until_ms)
     return {"id": row["id"], "key": key, "object": "api-key", "key_transition_expires_at": until}
 
 
-async def _check_power(connection: AsyncConnection, operator: Operator, row: Row) -> None:
+def _check_power(operator: Operator, row: Row) -> None:
     """Raise `NotAllowed` where somebody would get more out of another key than their own gives them."""
     _check_gift(operator, row["scopes"])
-    await _check_unlimited(connection, operator)
+    _check_unlimited(operator)
 
 
 def _check_gift(operator: Operator, scopes: Collection[str]) -> None:
@@ -133,15 +133,9 @@ def _check_gift(operator: Operator, scopes: Collection[str]) -> None:
         raise NotAllowed(f"This key has not {', '.join(lacking)}, and so cannot deal with keys that have.")
 
 
-async def _check_unlimited(connection: AsyncConnection, operator: Operator) -> None:
+def _check_unlimited(operator: Operator) -> None:
     """Raise `NotAllowed` for a key that could escape its own limits by making, or taking, one without."""
-    if operator.workspace is None:
-        return
-    try:
-        own = await api_keys.find(connection, operator.workspace, operator.name)
-    except Missing:
-        return  # declared in a file: it is not in the store
-    if any(own[column] for column in ("usage_limits", "rate_limits", "allow", "expires_ms")):
+    if operator.is_limited:
         raise NotAllowed("This key has limits of its own, and so cannot make or change others: use one that has none.")
 
 

@@ -22,6 +22,8 @@ class Operator:
     """`None`: all of them, as the admin key sees."""
     scopes: frozenset[str] | None = None
     """`None`: all of them."""
+    is_limited: bool = False
+    """Whether there is anything that its key may not reach, spend or outlive."""
 
     def check(self, scope: str) -> None:
         """Raise `NotAllowed` unless this may be done."""

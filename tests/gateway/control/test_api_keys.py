@@ -6,9 +6,11 @@ import sqlite3
 
 import pytest
 
+from gateway.config.api_key import ApiKey
 from gateway.config.scopes import SCOPES
 from gateway.http.control.operator import Operator
-from gateway.ledger import Spent
+from gateway.http.door import operator_for
+from gateway.ledger import RateLimit, Spent, UsageLimit
 from gateway.store.kept import now_ms
 from tests.gateway.control.stage import ADMIN, BLUE, RED, SANDBOX
 
@@ -234,25 +236,26 @@ async def test_a_key_does_not_change_what_it_may_itself(stage, changes):
 @pytest.mark.parametrize(
     "limits",
     [
-        {"usage_limits": {"credit_limit": 1}},
-        {"rate_limits": [{"type": "images", "unit": "rpd", "value": 1}]},
-        {"allow": {"providers": ["openai"]}},
-        {"expires_at": "2099-01-01"},
+        {"usage": UsageLimit(credit_micros=1)},
+        {"rates": (RateLimit(kind="images", unit="rpd", most=1),)},
+        {"allow_providers": ("openai",)},
+        {"allow_models": ()},
+        {"expires": 4e9},
     ],
     ids=lambda limits: next(iter(limits)),
 )
-async def test_a_key_with_limits_does_not_make_or_take_one_without(stage, limits):
+async def test_a_key_with_limits_wherever_it_is_kept_does_not_make_or_take_one_without(stage, limits):
     mine = ("logs.view", f"{GUARD}.create", f"{GUARD}.update")
-    limited = await stage.made(NEW, {"name": "x", "scopes": [*mine], "workspace_id": "red", **limits})
     other = await stage.made(NEW, {"name": "y", "scopes": ["logs.view"], "workspace_id": "red"})
-    self = holder(limited["id"], *mine)
-    for method, path, body in (
-        ("POST", NEW, {"name": "z", "scopes": ["logs.view"]}),
-        ("PUT", f"{PATH}/{other['id']}", {"name": "z"}),
-        ("POST", f"{PATH}/{other['id']}/rotate", {}),
-    ):
-        refused = await stage.ask(method, path, body, by=self)
-        assert (refused.status, "limits of its own" in refused.error["message"]) == (403, True)
+    for key, status in ((ApiKey(name="x", workspace="red", scopes=frozenset(mine)), 200), (None, 403)):
+        self = operator_for(key or ApiKey(name="x", workspace="red", scopes=frozenset(mine), **limits))
+        for method, path, body in (
+            ("POST", NEW, {"name": "z", "scopes": ["logs.view"]}),
+            ("PUT", f"{PATH}/{other['id']}", {"name": "z"}),
+            ("POST", f"{PATH}/{other['id']}/rotate", {}),
+        ):
+            answer = await stage.ask(method, path, body, by=self)
+            assert (answer.status, "limits of its own" in answer.text) == (status, status == 403)
 
 
 async def test_keys_of_the_organisation_are_the_admins_to_make(stage):

@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.store import records
 from gateway.store.filters import Filters
+from gateway.store.tables import feedback
 from tests.gateway.store.made import NOW, row
 
 ALL = Filters()
@@ -118,6 +120,16 @@ async def test_pages_hold_no_connection_between_them(store):
     assert await records.count(store, ALL) == 250
     for reader in readers:
         await reader.aclose()
+
+
+async def test_opinions_are_forgotten_with_what_they_are_about(store):
+    async with store.write() as connection:
+        common = {"workspace": "red", "trace_id": "t", "value": 1, "weight": 1.0, "metadata": {}, "updated_ms": NOW}
+        rows = [{"id": str(number), "created_ms": NOW + number, **common} for number in range(10)]
+        await connection.execute(sa.insert(feedback), rows)
+    assert [await records.forget(store, NOW + 7, at_most=4) for _ in range(3)] == [4, 3, 0]
+    async with store.read() as connection:
+        assert set(await connection.scalars(sa.select(feedback.c.id))) == {"7", "8", "9"}
 
 
 async def test_the_oldest_are_forgotten_in_small_steps(store):
