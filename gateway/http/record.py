@@ -1,7 +1,7 @@
 """What is kept of a request: who asked, where it went, what it cost, and what was tried on the way; no picture."""
 
 import hashlib
-import secrets
+import os
 import time
 from typing import Any, Protocol
 
@@ -118,7 +118,7 @@ class Record:
         caller = self.caller
         return {
             # What is made at one time lies together in the index.
-            "id": f"{self.created_ms:011x}{secrets.token_hex(10)}",
+            "id": f"{self.created_ms:011x}{os.urandom(10).hex()}",
             "workspace": DEFAULT_WORKSPACE if caller is None else caller.workspace,
             "created_ms": self.created_ms,
             "trace_id": plain(self.trace_id, _LONGEST_TRACE),

@@ -197,6 +197,8 @@ class OwnLedger:
         """Bring the database up to date, and let go of the lock."""
         with contextlib.suppress(LedgerLost):
             await self.checkpoint()
+        if self._writing is not None:
+            self._writing.cancel()
         if self._file >= 0:
             self._write_late()
             os.close(self._file)
@@ -223,15 +225,12 @@ class OwnLedger:
         return orjson.dumps([self._number, what, id_, about, _written(draws)], option=orjson.OPT_APPEND_NEWLINE)
 
     def _write(self, line: bytes) -> None:
-        lines = self._unwritten + line
-        if self._writing is not None:
-            self._writing.cancel()
-            self._writing = None
-        self._unwritten = b""
+        lines, self._unwritten = self._unwritten + line, b""
         if lines and os.write(self._file, lines) != len(lines):
             raise OSError("the disk is full")
 
     def _write_late(self) -> None:
+        self._writing = None  # not called off by whoever writes before: once in a while is cheap, for each request not
         try:
             self._write(b"")
         except OSError as error:  # the database will have it in a moment, unless the process dies before

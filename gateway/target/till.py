@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import secrets
+import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +87,7 @@ class Till:
         ]
         if not draws:
             return Reservation("", ())
-        reservation = Reservation(secrets.token_hex(16), draws)
+        reservation = Reservation(os.urandom(16).hex(), draws)
         if self.ledger is None:
             return _unavailable("this gateway has no store for it: start it with --data DIR, or --store URL")
         try:

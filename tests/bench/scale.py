@@ -31,9 +31,8 @@ CORES = 16
 CLIENTS_OF_POSTGRESQL, CLIENTS_OF_REDIS = 97, 10_000
 """That either lets in unless it is told otherwise."""
 KEPT_DAYS = Settings().log_keep_days
-_SPENDERS = 64
-_PACED = 200.0
-_PACED_SECONDS = 20.0
+_SPENDERS, _PACED, _PACED_SECONDS = 64, 200.0, 20.0
+_OF_SERVERS = "database_cpu", "redis_cpu"
 _KEYS = """
 api_keys:
   - {name: free, key: key-of-free-not-real}
@@ -75,6 +74,10 @@ def measure(bench, site):
     """Return every figure."""
     found = SimpleNamespace(load=os.getloadavg()[0])
     found.redis_cpu = _redis_cpu_for_many(bench.plan.seconds)
+    with bench.started(site.one):
+        pass  # it has made its tables
+    begun = site.read()
+    alone = site.read(more=_PACED_SECONDS).since(begun)
     with bench.started(site.one) as server:
         free, paid, limited = (Contender(name, server, site.call(name)) for name in ("free", "paid", "limited"))
         for contender in (free, paid, limited):  # the first requests plant counters and open connections
@@ -82,7 +85,8 @@ def measure(bench, site):
         begun = site.read()
         idle = site.read(more=_PACED_SECONDS).since(begun)
         found.polls, found.scripts = idle.ended / idle.at, idle.scripts / idle.at
-        found.idle_database, found.idle_redis = idle.database_cpu / idle.at, idle.redis_cpu / idle.at
+        found.idle = {name: getattr(idle, name) / idle.at for name in _OF_SERVERS}
+        found.looks = {name: found.idle[name] - getattr(alone, name) / alone.at for name in _OF_SERVERS}
         before = site.read()
         pace = {"mode": "open", "rate": RATE / WORKERS, "warm_up": 0.0, "seconds": _PACED_SECONDS}
         bench.finish_load(bench.start_load(paid, "small", **pace))
@@ -130,8 +134,8 @@ def _each(done, found):
         per_write=done.rows / max(done.written, 1),
         wal=done.wal / done.rows,
         scripts=max(done.scripts - found.scripts * done.at, 0) / done.rows,
-        database_cpu=(done.database_cpu - found.idle_database * done.at) / done.rows,
-        redis_cpu=(done.redis_cpu - found.idle_redis * done.at) / done.rows,
+        database_cpu=(done.database_cpu - found.idle["database_cpu"] * done.at) / done.rows,
+        redis_cpu=(done.redis_cpu - found.idle["redis_cpu"] * done.at) / done.rows,
     )
 
 
@@ -150,7 +154,8 @@ def seen(found):
     own = f"{found.redis_cpu * 1e6:.0f} µs from {_SPENDERS} gateways, {paid.redis_cpu * 1e6:.0f} µs from a busy one"
     batch = "{:.0f} µs in transactions of {:.0f}".format
     batches = [batch(each.database_cpu * 1e6, each.per_write) for each in (paid, paced)]
-    polls = f"{found.polls:.1f} transactions and {found.idle_database * 1000:.1f} ms of CPU a second"
+    polls = f"{found.polls:.1f} transactions and {found.looks['database_cpu'] * 1000:.1f} ms of CPU a second"
+    own_time = f"{found.looks['redis_cpu'] * 1000:.2f} ms of CPU a second; {_clients()[1]} connections"
     return [
         ("CPU time of a worker for a request with a small picture, ms", cpu),
         ("requests a second, one worker on a core of its own", rate),
@@ -164,7 +169,7 @@ def seen(found):
         ("PostgreSQL: a worker at rest", f"{polls}; {found.lines} connections after work, {_clients()[0]} at most"),
         ("Redis: scripts for a request", scripts),
         ("Redis: CPU for a request with a budget", own),
-        ("Redis: a worker at rest", f"{found.idle_redis * 1000:.2f} ms of CPU a second; {_clients()[1]} connections"),
+        ("Redis: a worker at rest", own_time),
         ("Redis: requests with a budget that fill a core", f"{1 / found.redis_cpu:,.0f} a second"),
     ]  # fmt: skip
 
@@ -179,8 +184,8 @@ def sized(found):
     """Return the rows of what follows for one machine and for a thousand, and how many fill what there is."""
     paced, (to_database, to_redis) = found.paced, _clients()
     moved = 2 * RATE * len(pictures.b64("big")) / 1e6
-    cpu = RATE * paced.database_cpu + WORKERS * found.idle_database
-    redis_cpu_ = RATE * found.redis_cpu + WORKERS * found.idle_redis
+    cpu = RATE * paced.database_cpu + WORKERS * found.looks["database_cpu"]
+    redis_cpu_ = RATE * found.redis_cpu + WORKERS * found.looks["redis_cpu"]
     memory = (WORKERS * found.rest + RATE * SECONDS * found.held) / 2**20
     disk = RATE * 86_400 * found.bytes / 1e9
     full = "{:,.0f} machines ({})".format
