@@ -80,10 +80,10 @@ class Images:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers = headers_of(scope)
-        trace_id = f"{self._rng.getrandbits(128):032x}"
         room = self._budget.room()
         closing: Closing = [room.leave]
-        record = Record(scope[CALLER], trace_id, self._records.prompts)
+        record = Record(scope[CALLER], self._rng.getrandbits(80), self._records.prompts)
+        trace_id = record.trace_id
         try:
             record.trace_id = trace_id = trace_id_of(headers) or trace_id
             call = _Call(scope["path"], headers, receive, room, closing, record)

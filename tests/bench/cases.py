@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from tests.bench import compile_time, processes
+from tests.bench import compile_time, processes, systems
 from tests.bench.peers import Unavailable
 from tests.bench.runner import Contender, ask, middle
 from tests.bench.systems import OURS
@@ -55,6 +55,23 @@ def small(bench):
     """Small answers on 32 connections."""
     bounds = {"bare": (1.0, 0.85), "Portkey": (3.0, 2.3), "LiteLLM": (15.0, None)}
     return _rates(bench, "small answers, 32 connections", "small", 32, bounds)
+
+
+def accounts(bench):
+    """Small answers for a key with a budget and rate limits, each of them recorded."""
+    case = "small answers, with key, budget, rate limits and records"
+    ours = [system for system in bench.systems if system.name in (OURS, "bare")]
+    contenders = bench.contenders([], systems=[*ours, systems.accounts(bench.upstream, bench.folder)])
+    figures = bench.alternate(case, contenders, "small", connections=32)
+    rows = []
+    # What is allowed is a tenth of what the gateway reached before it knew keys, budgets and records.
+    for other, goal in (("bare", 0.95), (OURS, 0.9)):
+        why, ratio = _trouble(bench, case, systems.ACCOUNTS, other, figures), None
+        if not why:
+            pairs = zip(figures[systems.ACCOUNTS], figures[other], strict=True)
+            ratio = median(ours.rate / theirs.rate for ours, theirs in pairs)
+        rows.append(Row(case=case, measure=f"rate over {other}", goal=goal, figure=ratio, why=why))
+    return rows
 
 
 def big(bench):
@@ -268,6 +285,7 @@ def compiling(_bench):
 
 CASES = {
     "small": small,
+    "accounts": accounts,
     "big": big,
     "latency": latency,
     "neighbour": neighbour,

@@ -85,10 +85,10 @@ class Bench:
         """Return the systems a case measures: all, or in a hurry ours and those it needs."""
         return [system for system in self.systems if self.plan.thorough or system.name in {OURS, *needed}]
 
-    def contenders(self, needed, *, with_inline=False, with_direct=True):
+    def contenders(self, needed, *, systems=None, with_inline=False, with_direct=True):
         """Return what a case measures, started where it was not; the fake provider itself among them."""
         found = [Contender("direct", Server(direct, self.upstream.fast, None), direct.call)] if with_direct else []
-        for system in self.taking_part(needed):
+        for system in self.taking_part(needed) if systems is None else systems:
             if system.name not in self._running:
                 try:
                     self._running[system.name] = self._stack.enter_context(self.started(system))
@@ -106,7 +106,7 @@ class Bench:
 
     def leave_out(self, system, error):
         """Do without a system that does not work here."""
-        self.systems.remove(system)
+        self.systems = [each for each in self.systems if each is not system]
         self.missing[system.name] = str(error)
         self.say(f"without {system.name}: {error}")
 

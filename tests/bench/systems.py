@@ -11,6 +11,9 @@ from typing import Any
 from tests.bench import peers, pictures, processes
 
 OURS = "Beamsplitter"
+ACCOUNTS = f"{OURS} with accounts"
+_OWN_KEY = "bs-bench-key-not-real"
+_OWN_HEADER = {"x-portkey-api-key": _OWN_KEY}
 KEY = "test-upstream-key-not-real"
 GENERATIONS = "/v1/images/generations"
 
@@ -89,21 +92,39 @@ def fallback(upstream, kind):
 
 def beamsplitter(upstream, folder):
     """Return this gateway, with its configs in files and everything at its default."""
+    return _ours(upstream, folder, OURS, "everything at its default, with a stored fallback config and retry", {}, {})
+
+
+def accounts(upstream, folder):
+    """Return the same with a key that has a budget and rate limits; what it does is recorded, as it is by default."""
+    limits = {
+        "usage_limits": {"credit_limit": 1_000_000, "periodic_reset": "monthly"},
+        "rate_limits": [{"type": "requests", "unit": "rpm", "value": 10_000_000}],
+    }
+    declared = {"api_keys": [{"name": "bench", "key": _OWN_KEY, **limits}]}
+    return _ours(upstream, folder, ACCOUNTS, "the same, for a key with a budget and rate limits", declared, _OWN_HEADER)
+
+
+def _ours(upstream, folder, name, features, declared, headers):
+    folder = folder / name.replace(" ", "-")
     configs = folder / "configs"
-    configs.mkdir(exist_ok=True)
+    configs.mkdir(parents=True, exist_ok=True)
+    if declared:
+        (configs / "gateway.yaml").write_text(json.dumps(declared))
     for kind in pictures.LENGTHS:
         # JSON is YAML; `bench` is the plain case.
         (configs / f"{_stored(kind)}.yaml").write_text(json.dumps(fallback(upstream, kind), indent=2))
     return System(
-        name=OURS,
-        command=lambda port: (
-            [sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", port, "--configs", configs]
-        ),
-        call=lambda kind: Call(headers={"x-portkey-config": _stored(kind)}),
-        inline=lambda kind: _inline(upstream, kind),
+        name=name,
+        command=lambda port: [
+            *(sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", port),
+            *("--configs", configs, "--data", folder / "data"),
+        ],
+        call=lambda kind: Call(headers={"x-portkey-config": _stored(kind), **headers}),
+        inline=None if headers else lambda kind: _inline(upstream, kind),
         ready="/readyz",
         version=_versions("hypercorn", "aiohttp"),
-        features="everything at its default, with a stored fallback config and retry",
+        features=features,
     )
 
 
