@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import asyncpg
 import redis
 
 from tests.bench import processes
+from tests.services.redis import redis_server
 
 _FLUSHED = 11.0
 """Seconds until PostgreSQL's counters tell of what its idle processes did."""
@@ -82,6 +84,15 @@ def redis_cpu(server):
     with redis.Redis.from_url(server.url) as client:
         cpu = client.info("cpu")
     return cpu["used_cpu_sys"] + cpu["used_cpu_user"]
+
+
+def redis_cpu_for_many(clients, seconds):
+    """Return what a reservation and its settlement take of a Redis that many gateways ask."""
+    with redis_server(appendonly=True) as server:
+        before = redis_cpu(server)
+        command = processes.module("spenders", server.url, str(clients), str(seconds))
+        count = int(subprocess.run(command, cwd=processes.ROOT, check=True, stdout=subprocess.PIPE).stdout)
+        return (redis_cpu(server) - before) / count
 
 
 def _of_the_ended(pid):
