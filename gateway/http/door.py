@@ -22,6 +22,10 @@ CALLER = "gateway.caller"
 _OPEN = re.compile(rb"/livez|/readyz|/openapi\.json|(?:/v1)?/images/files/[A-Za-z0-9._-]+")
 """Probes and the description of the API tell nothing of anybody's pictures; links to those carry a signature."""
 
+_PAINTED = frozenset(
+    root + b"/images/" + what for root in (b"/v1", b"") for what in (b"generations", b"edits", b"variations")
+)
+"""What most requests are for; no pattern has to be tried on them."""
 _CONTROL = re.compile(r"(?:/v1)?/(?:configs|virtual-keys|api-keys|logs|feedback|analytics)(?:/.*)?", re.DOTALL)
 """What nobody does without a key, even where the gateway is open. Paths as the routes see them."""
 _SIGNED = re.compile(rb"(?:/v1)?/logs/exports/[A-Za-z0-9-]+/file")
@@ -37,10 +41,10 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or hand over."""
-        if scope["type"] == "http" and _OPEN.fullmatch(scope["raw_path"]) is None:
+        if scope["type"] == "http" and (scope["raw_path"] in _PAINTED or _OPEN.fullmatch(scope["raw_path"]) is None):
             headers = _Headers(scope)
             try:
-                if _CONTROL.fullmatch(scope["path"]) is None:
+                if scope["raw_path"] in _PAINTED or _CONTROL.fullmatch(scope["path"]) is None:
                     scope[CALLER] = self._callers().caller(headers)
                 elif _SIGNED.fullmatch(scope["raw_path"]) is None:
                     scope[OPERATOR] = operator_for(self._callers().key_holder(headers))

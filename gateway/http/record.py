@@ -80,6 +80,10 @@ class Record:
         more: dict[str, Any] = {"attempts": told.rows(journey, route)}
         if journey.passed_over:
             more["passed_over"] = {path: why.cause.value for path, why in journey.passed_over.items()}
+        upstream = 0.0
+        for each in attempts:
+            if each.ended is not None:
+                upstream += each.ended - each.started
         row = RequestRow(
             **self._about(),
             **_asked(request, route),
@@ -87,16 +91,15 @@ class Record:
             provider=None if target is None else target.provider,
             virtual_key=None if target is None else target.virtual_key,
             status=status,
-            upstream_ms=round(sum([each.ended - each.started for each in attempts if each.ended is not None]) * 1000),
+            upstream_ms=round(upstream * 1000),
             queued_ms=round(queued * 1000),
             attempts=len(attempts),
             maybe_billed=journey.maybe_billed,
             prompt=kept_prompt(request.params.get("prompt"), self.prompts),
         )
         if isinstance(outcome, Success):
-            reply = outcome.reply
-            _deliver(row, more, reply)
-            row.rescued = int(any(each.outcome is not outcome for each in attempts))
+            _deliver(row, more, outcome.reply)
+            row.rescued = int(any([each.outcome is not outcome for each in attempts]))
         else:
             row.cause, row.code = outcome.cause.value, outcome.code
             row.cache = told.cache_status(outcome, target).decode()

@@ -66,7 +66,7 @@ class Meters:
         return Reading(
             at=time.monotonic(),
             **rows,
-            database_cpu=processes.cpu_seconds(processes.family(process)) + _of_the_ended(process),
+            database_cpu=sum(map(_cpu_of, processes.family(process))) + _cpu_of_the_ended(process),
             redis_cpu=redis_cpu(self.redis),
             scripts=sum(stats[name]["calls"] for name in ("cmdstat_evalsha", "cmdstat_eval") if name in stats),
         )
@@ -95,7 +95,12 @@ def redis_cpu_for_many(clients, seconds):
         return (redis_cpu(server) - before) / count
 
 
-def _of_the_ended(pid):
+def _cpu_of(pid):
+    """Return the CPU time of a process with one thread; ticks would be too coarse for what does little."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def _cpu_of_the_ended(pid):
     """Return the CPU time of a process's children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")

@@ -89,7 +89,7 @@ def measure(bench, site):
         idle = site.read(more=_PACED_SECONDS).since(begun)
         found.polls, found.scripts = idle.ended / idle.at, idle.scripts / idle.at
         found.idle = {name: getattr(idle, name) / idle.at for name in _OF_SERVERS}
-        found.looks = {name: found.idle[name] - getattr(alone, name) / alone.at for name in _OF_SERVERS}
+        found.looks = {name: max(found.idle[name] - getattr(alone, name) / alone.at, 0) for name in _OF_SERVERS}
         before = site.read()
         pace = {"mode": "open", "rate": RATE / WORKERS, "warm_up": 0.0, "seconds": _PACED_SECONDS}
         bench.finish_load(bench.start_load(paid, "small", **pace))
