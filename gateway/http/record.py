@@ -99,7 +99,7 @@ class Record:
         )
         if isinstance(outcome, Success):
             _deliver(row, more, outcome.reply)
-            row.rescued = int(any([each.outcome is not outcome for each in attempts]))
+            row.rescued = int(any(each.outcome is not outcome for each in attempts))
         else:
             row.cause, row.code = outcome.cause.value, outcome.code
             row.cache = told.cache_status(outcome, target).decode()
