@@ -10,6 +10,8 @@ SOURCES := gateway strategies schemas tests
 INSTALL = $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input install
 # What `make check` leaves out: tests with real servers, other people's clients, and time itself.
 SLOW := $(addprefix tests/,acceptance bench browser clients end_to_end fuzz load promises security services soak)
+# What measures time, and therefore has the machine for itself.
+TIMED := $(addprefix tests/,bench/test_bare.py end_to_end/test_timing.py end_to_end/test_overload.py load promises soak)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -29,7 +31,8 @@ run: .venv/.run ## serve examples/configs on http://127.0.0.1:8787 (more flags: 
 
 test: .venv/.test ## every check: format, lint, types, import contracts, all tests
 	$(STATIC)
-	$(call step,tests,pytest $(PYTEST_ARGS))
+	$(call step,tests two at a time,pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(TIMED)) $(PYTEST_ARGS))
+	$(call step,tests that watch the clock,pytest $(TIMED) $(PYTEST_ARGS))
 
 check: .venv/.test ## the fast part: format, lint, types, import contracts, unit tests
 	$(STATIC)

@@ -60,7 +60,9 @@ def site(tmp_path_factory):
         for name in ("a", "b"):
             machine = Machine(folder, tmp_path_factory.mktemp(name), *arguments, env=s3.CREDENTIALS)
             open_.callback(machine.stop)
-            machines.append(machine.start())
+            machines.append(machine)
+        for started in [machine.starting() for machine in machines]:
+            started()
         yield SimpleNamespace(
             a=machines[0], b=machines[1], machines=machines, painter=painter, redis=own_redis, database=database
         )
