@@ -55,6 +55,11 @@ def master_keys(settings: Settings) -> MasterKeys:
     return MasterKeys([_made_key(data_folder(settings), _MASTER_FILE, "the secrets in its database are lost")])
 
 
+def is_asked_for(settings: Settings) -> bool:
+    """Whether somebody named a place for what lasts; else pictures are served without one, where there is none."""
+    return bool(settings.store or settings.data or settings.master_key)
+
+
 async def opened_store(settings: Settings) -> tuple[Database, Vault]:
     """Return the database, at the schema of this version, and what opens its secrets; raises `StoreLost`."""
     data = data_folder(settings)

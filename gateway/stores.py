@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from gateway.choose.callers import Admin
 from gateway.choose.stored import Stored
 from gateway.http.control.secrets import SPELLINGS
-from gateway.keeping import data_folder, opened_store
+from gateway.keeping import data_folder, is_asked_for, opened_store
 from gateway.ledger import Ledger, MemoryRates, Rates
 from gateway.settings import Settings
 from gateway.store import hidden, records
@@ -26,6 +26,8 @@ _log = logging.getLogger("gateway.stores")
 
 _LOOK_SECONDS = 0.4
 """Within a second every process knows what was changed in any."""
+_TRIES = 20
+_AGAIN_SECONDS = 0.5
 _FORGET_SECONDS = 3600.0
 _DAY_MS = 86_400_000
 _AT_ONCE = 1000
@@ -139,15 +141,25 @@ class Stores:
 
 
 async def opened(settings: Settings) -> Stores | None:
-    """Return the stores, `None` where there are none and the settings ask for none."""
-    try:
-        database, vault = await opened_store(settings)
-    except StoreLost as lost:
-        _log.warning(
-            "nothing is kept, and there is no control plane: %s. Name a folder that can be written to with --data.",
-            lost,
-        )
-        return None
+    """Return the stores, `None` where there are none and the settings ask for none.
+
+    A worker without the database that was asked for would know no key: it tries for a while, and raises `StoreLost`.
+    """
+    tries = _TRIES
+    while True:
+        try:
+            database, vault = await opened_store(settings)
+            break
+        except StoreLost as lost:
+            if not is_asked_for(settings):
+                words = "nothing is kept, and there is no control plane: %s. "
+                _log.warning(words + "Name a folder that can be written to with --data.", lost)
+                return None
+            tries -= 1
+            if not tries:
+                raise
+            _log.warning("the database cannot be opened yet: %s", lost)
+            await asyncio.sleep(_AGAIN_SECONDS)
     if settings.admin_key:
         digest = vault.digest(settings.admin_key)
     else:

@@ -19,7 +19,7 @@ from gateway.app import build
 from gateway.config.last_good import LastGood
 from gateway.config.suggest import did_you_mean
 from gateway.config.watch import Configs, LiveConfigs, NoConfigs
-from gateway.keeping import data_folder, opened_store, picture_store, signing_key
+from gateway.keeping import data_folder, is_asked_for, opened_store, picture_store, signing_key
 from gateway.settings import InvalidSetting, Settings, read, shown
 from gateway.store.changes import count_api_keys
 from gateway.store.database import StoreLost
@@ -163,7 +163,7 @@ def _first_look(settings: Settings) -> _FirstLook:
     try:
         return asyncio.run(_looked(settings))
     except StoreLost as lost:
-        if not (settings.store or settings.data or settings.master_key):
+        if not is_asked_for(settings):
             return _FirstLook()  # nobody asked for a place: pictures are served without records
         click.echo(f"The database cannot be used: {lost}.", err=True)
         sys.exit(_UNUSABLE_STORE)

@@ -31,6 +31,7 @@ _TARGET = re.compile(
 """An absolute path whose escapes decode to neither a control character nor a backslash."""
 _HOST = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|\[([0-9A-Fa-f:.]{2,45})\])(?::[0-9]{1,5})?")
 
+_PROBES = (b"/livez", b"/readyz")
 _BAD_HOST = (
     400,
     "bad_host",
@@ -106,7 +107,7 @@ class Guard:
             return _BAD_HEADER
         if _TARGET.fullmatch(path) is None:
             return _BAD_TARGET if scope["http_version"] in _VERSIONS else _BAD_VERSION
-        if not _is_host(seen.get(b"host", b"")):
+        if not (_is_host(seen[b"host"]) if b"host" in seen else _is_old_probe(scope)):
             return _BAD_HOST
         return self._inspect_body(scope, seen)
 
@@ -130,6 +131,11 @@ def _is_framed(version: str, seen: dict[bytes, bytes]) -> bool:
     if b"transfer-encoding" in seen:
         return version == "1.1" and b"content-length" not in seen
     return seen.get(b"content-length", b"0").isdigit()
+
+
+def _is_old_probe(scope: Scope) -> bool:
+    """Whether a balancer asks for a machine's health in HTTP/1.0, which knows no `Host`."""
+    return scope["http_version"] == "1.0" and scope["raw_path"] in _PROBES
 
 
 def _is_host(value: bytes) -> bool:

@@ -76,7 +76,7 @@ class Ledger(Protocol):
     async def reserve(self, id_: str, draws: Sequence[Draw], seconds: float) -> Refusal | None:
         """Take from all accounts or from none; after so many seconds the estimate counts as spent.
 
-        Asked again with the same id, it is the same reservation.
+        Asked again with the same id while it is open, it is the same reservation.
         """
         ...
 

@@ -117,6 +117,16 @@ def head_of(size):
     return request(b"/v1/models", b"x-filler: " + b"x" * (size - counted))
 
 
+@pytest.mark.parametrize("path", [b"/livez", b"/readyz"])
+async def test_a_balancer_may_ask_for_health_as_in_the_old_days(port, path):
+    async with connect(port) as client:
+        await client.send(request(path, host=None, version=b"1.0"))
+        assert (await client.answer()).status == 200
+    async with connect(port) as client:
+        await client.send(request(path, host=b"user@evil", version=b"1.0"))
+        assert (await client.answer()).code == "bad_host"
+
+
 @pytest.mark.parametrize("count", [1, 2, 100])
 async def test_head_limit_is_exact_however_it_is_split(port, count):
     async with connect(port) as client:
