@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 
 from gateway.store.database import database, sqlite_url
 from gateway.store.migrations import migrate
@@ -44,6 +45,8 @@ def main():
         if child == 0:
             try:
                 asyncio.run(work(file, os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND)))
+            except BaseException:  # noqa: BLE001 - whoever reads the test's output has to learn of it
+                traceback.print_exc()
             finally:
                 os._exit(1)
         sys.stdout.write(f"{child}\n")
