@@ -19,7 +19,7 @@ def test_what_is_sealed_opens_as_it_was(text, place):
     sealed = keys.seal(text, place)
     assert is_sealed(sealed)
     assert keys.open(sealed, place) == text
-    if len(text) > 3:
+    if len(text) > 10:  # what is shorter may be there by chance
         assert text not in sealed
 
 
