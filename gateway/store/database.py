@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.util import await_only
 
 _BUSY_MS = 10_000
 """How long a writer of SQLite waits for those of other processes."""
+_WAL_TRIES, _WAL_PAUSE_SECONDS = 200, 0.05
 _CONNECT_SECONDS = 5.0
 _COMMAND_SECONDS = 30.0
 _READERS = 4
@@ -109,8 +112,9 @@ def _sqlite(url: sa.URL) -> AsyncEngine:
     def prepare(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own
         connection.isolation_level = None  # else the driver decides for itself when a transaction begins
         cursor = connection.cursor()
-        for setting in ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {_BUSY_MS}", "foreign_keys = ON"):
+        for setting in (f"busy_timeout = {_BUSY_MS}", "synchronous = FULL", "foreign_keys = ON"):
             cursor.execute(f"PRAGMA {setting}")
+        _use_wal(cursor)
         cursor.close()
 
     @sa.event.listens_for(engine.sync_engine, "begin")
@@ -119,6 +123,16 @@ def _sqlite(url: sa.URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
 
     return engine
+
+
+def _use_wal(cursor: Any) -> None:  # noqa: ANN401 - the driver's own
+    """Have changes written ahead; while another process recovers what was, SQLite may say so instead of waiting."""
+    for _ in range(_WAL_TRIES):
+        with contextlib.suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        await_only(asyncio.sleep(_WAL_PAUSE_SECONDS))
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 def _postgresql(url: sa.URL, place: str) -> AsyncEngine:

@@ -5,10 +5,11 @@ import sqlite3
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.util import greenlet_spawn
 
 from gateway.store import revision
 from gateway.store.changes import changes_after
-from gateway.store.database import StoreLost, database, sqlite_url
+from gateway.store.database import StoreLost, _use_wal, database, sqlite_url
 from gateway.store.migrations import get, migrate, put
 
 
@@ -93,6 +94,20 @@ async def test_readers_do_not_wait_for_a_writer(store):
             assert await get(reading, "unseen") is None
     async with store.read() as reading:
         assert await get(reading, "unseen") == "yet"
+
+
+async def test_a_file_that_other_processes_recover_at_the_same_time_is_waited_for():
+    class Cursor:
+        tries = 0
+
+        def execute(self, _):
+            self.tries += 1
+            if self.tries < 3:  # as it was seen of two that began at once after both were killed
+                raise sqlite3.OperationalError("database is locked")
+
+    cursor = Cursor()
+    await greenlet_spawn(_use_wal, cursor)
+    assert cursor.tries == 3
 
 
 async def test_a_database_that_is_locked_for_too_long_is_lost(tmp_path, monkeypatch):
