@@ -41,10 +41,11 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or hand over."""
-        if scope["type"] == "http" and (scope["raw_path"] in _PAINTED or _OPEN.fullmatch(scope["raw_path"]) is None):
+        paints = scope["type"] == "http" and scope["raw_path"] in _PAINTED
+        if paints or (scope["type"] == "http" and _OPEN.fullmatch(scope["raw_path"]) is None):
             headers = _Headers(scope)
             try:
-                if scope["raw_path"] in _PAINTED or _CONTROL.fullmatch(scope["path"]) is None:
+                if paints or _CONTROL.fullmatch(scope["path"]) is None:
                     scope[CALLER] = self._callers().caller(headers)
                 elif _SIGNED.fullmatch(scope["raw_path"]) is None:
                     scope[OPERATOR] = operator_for(self._callers().key_holder(headers))

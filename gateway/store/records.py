@@ -1,15 +1,12 @@
 """One row for each request that was answered: written in batches, found newest first, forgotten after a while."""
 
-import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import Database
 from gateway.store.filters import Filters
@@ -48,9 +45,7 @@ _PICKED = ", ".join(f"CAST({name} AS JSONB)" if name[1:-1] in _DOCUMENTS else na
 _TYPES = tuple("TEXT" if column.name in _DOCUMENTS else str(column.type) for column in requests.columns)
 # The driver's own statements: a row costs half of what it does by way of `sa.insert`. PostgreSQL gets each column as
 # one array, in one round trip.
-_ROW = f"({', '.join('?' * len(_COLUMNS))})"
-_AT_ONCE = (32, 4, 1)
-"""Rows of one statement. Each costs two changes between the threads, as whoever waits for SQLite lets go of Python."""
+_ON_SQLITE = f"INSERT INTO requests ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - names of our own
 _ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TYPES, 1))
 _ON_POSTGRESQL = (
     f"INSERT INTO requests ({_NAMES}) SELECT {_PICKED} FROM unnest({_ARRAYS}) AS rows ({_NAMES}) "  # noqa: S608 - names of our own
@@ -68,25 +63,11 @@ async def insert(database: Database, rows: Sequence[Row | RequestRow]) -> int:
     prepared = [row.values() if type(row) is RequestRow else _prepared(row) for row in rows]
     async with database.write() as connection:
         if database.is_sqlite:
-            return await _insert_on_sqlite(connection, prepared)
-        prepared.sort(key=_ID_OF)  # two gateways that ship the same rows lock them in the same order
-        result = await connection.exec_driver_sql(_ON_POSTGRESQL, tuple(map(list, zip(*prepared, strict=True))))
-        return result.rowcount
-
-
-async def _insert_on_sqlite(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> int:
-    begin = new = 0
-    for count in _AT_ONCE:
-        while len(rows) - begin >= count:
-            values = tuple(chain.from_iterable(rows[begin : begin + count]))
-            result = await connection.exec_driver_sql(_on_sqlite(count), values)
-            begin, new = begin + count, new + result.rowcount
-    return new
-
-
-@functools.cache
-def _on_sqlite(count: int) -> str:
-    return f"INSERT INTO requests ({_NAMES}) VALUES {', '.join([_ROW] * count)} ON CONFLICT (id) DO NOTHING"  # noqa: S608 - names of our own
+            result = await connection.exec_driver_sql(_ON_SQLITE, prepared)
+        else:
+            prepared.sort(key=_ID_OF)  # two gateways that ship the same rows lock them in the same order
+            result = await connection.exec_driver_sql(_ON_POSTGRESQL, tuple(map(list, zip(*prepared, strict=True))))
+    return result.rowcount
 
 
 async def find(

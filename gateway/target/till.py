@@ -32,6 +32,9 @@ _log = logging.getLogger("gateway.target")
 _GRACE_SECONDS = 60.0
 """Past its deadline nothing of a request runs any more: what is reserved then was forgotten by a process that died."""
 
+_GIVEN_BACK_SECONDS = 1.0
+"""So long a request that failed waits for its reservation to be given back."""
+
 Unpriced = Literal["refuse", "allow", "estimate"]
 
 
@@ -105,7 +108,7 @@ class Till:
     ) -> None:
         """Settle, in the background where it takes time; what is lost on the way counts as spent later.
 
-        What was not spent is there again once this returns: the next target may need it.
+        What was not spent is there again once this returns, as the next target may need it, unless that takes long.
         """
         if not reservation.draws:
             return
@@ -124,7 +127,7 @@ class Till:
             return
         task = self._go(settling)
         if end == "released":
-            await asyncio.shield(task)
+            await asyncio.wait((task,), timeout=_GIVEN_BACK_SECONDS)
 
     async def close(self) -> None:
         """Wait for what is being settled."""
