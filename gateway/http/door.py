@@ -22,9 +22,8 @@ CALLER = "gateway.caller"
 _OPEN = re.compile(rb"/livez|/readyz|/openapi\.json|(?:/v1)?/images/files/[A-Za-z0-9._-]+")
 """Probes and the description of the API tell nothing of anybody's pictures; links to those carry a signature."""
 
-_PAINTED = frozenset(
-    root + b"/images/" + what for root in (b"/v1", b"") for what in (b"generations", b"edits", b"variations")
-)
+IMAGES = tuple(f"{root}/images/{what}" for root in ("/v1", "") for what in ("generations", "edits", "variations"))
+_PAINTED = frozenset(path.encode() for path in IMAGES)
 """What most requests are for; no pattern has to be tried on them."""
 _CONTROL = re.compile(r"(?:/v1)?/(?:configs|virtual-keys|api-keys|logs|feedback|analytics)(?:/.*)?", re.DOTALL)
 """What nobody does without a key, even where the gateway is open. Paths as the routes see them."""

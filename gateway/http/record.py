@@ -68,6 +68,7 @@ class Record:
             operation=_OPERATIONS.get(path.rpartition("/")[2], "generate"),
             status=status,
             code=code,
+            cost_micros=0,
         )
 
     def answered(

@@ -230,8 +230,9 @@ def test_each_request_leaves_one_record(gateway, provider):
     traced = {"x-portkey-trace-id": f"t-{gateway.url}"}
     assert get(gateway, "free", target(provider, name="first"), **traced).status == 200
     assert told(get(gateway, "free", target(provider), body={"prompt": ""}, **traced)) == (400, "invalid_prompt")
-    query = f"SELECT status FROM requests WHERE trace_id = '{traced['x-portkey-trace-id']}' ORDER BY status"  # noqa: S608 - words of our own
-    assert within(5, lambda: rows(gateway, query) == [(200,), (400,)])
+    own = f"trace_id = '{traced['x-portkey-trace-id']}'"
+    query = f"SELECT status, cost_micros FROM requests WHERE {own} ORDER BY status"  # noqa: S608 - words of our own
+    assert within(5, lambda: rows(gateway, query) == [(200, 40_000), (400, 0)])
     [row] = rows(
         gateway,
         "SELECT api_key, provider, model, status, cost_micros, images, attempts, prompt, more FROM requests "

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from gateway.app import Gateway, build
+from gateway.app import build
 from gateway.config.snapshot import Snapshot
 from gateway.config.spec import ConfigSpec, TargetSpec
 from gateway.config.watch import NoConfigs
+from gateway.running import Gateway
 from gateway.settings import Settings
 
 
