@@ -6,14 +6,12 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, cast
 
-import h11
 from hypercorn.events import Closed, Event, RawData, Updated
 
 from gateway.server.protocol import Address, Http1, Paused, Server
 
 _PIPELINED_BYTES = 64 * 1024
 """How much a client may send ahead: reading on is how we notice that it leaves."""
-_SENDING = frozenset({h11.IDLE, h11.SEND_BODY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +72,7 @@ class Connection(asyncio.Protocol):
         """Pass bytes on, or drop what a refused client still sends."""
         if self._closing:
             return
-        self._step(self._protocol.handle(RawData(data)), len(data))
+        self._step(self._protocol.receive(data), len(data))
         if self._closing:
             self._step(self._protocol.handle(Closed()))
         elif self._idle and not self._in_head:
@@ -161,8 +159,7 @@ class Connection(asyncio.Protocol):
             return
         self._closing = True
         now = self._loop.time()
-        theirs = self._protocol.connection.their_state
-        if theirs is h11.ERROR or (theirs in _SENDING and not self._idle):
+        if self._protocol.may_send_more(idle=self._idle):
             self._deadline = now + self._patience.linger
             self.transport.write_eof()
             self.transport.resume_reading()

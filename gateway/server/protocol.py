@@ -12,16 +12,21 @@ from typing import Any, Protocol, TypeAlias
 
 import h11
 from hypercorn.config import Config
-from hypercorn.events import Event
+from hypercorn.events import Closed, Event, Updated
 from hypercorn.protocol.h11 import H11Protocol
 from starlette.types import ASGIApp
 
 from gateway.http.refusal import refusal
 from gateway.server.framing import Ambiguous, StrictBuffer
-from gateway.server.head import body_parts, end_parts, head
+from gateway.server.head import ByH11, Framing
+from gateway.server.plain import Plain, plain
 from gateway.server.stream import Stream
 
 Address: TypeAlias = tuple[str, int] | None
+
+_BUSY = Updated(idle=False)
+_IDLE = Updated(idle=True)
+_SENDING = frozenset({h11.IDLE, h11.SEND_BODY})
 
 
 class Line(Protocol):
@@ -92,8 +97,47 @@ class Http1(H11Protocol):
             server=line.server,
             send=line.send,
         )
-        self.connection._receive_buffer = StrictBuffer()  # noqa: SLF001 - h11 has no other place for stricter lines
+        self._lines = StrictBuffer()
+        self.connection._receive_buffer = self._lines  # noqa: SLF001 - h11 has no other place for stricter lines
+        self._by_h11 = ByH11(self.connection)
+        self._plain: Plain | None = None
         self.line = line
+
+    @property
+    def framing(self) -> Framing:
+        """What knows where the request that is being answered ends, and its answer."""
+        return self._plain or self._by_h11
+
+    def may_send_more(self, *, idle: bool) -> bool:
+        """Whether a client whose connection ends now may still be sending; between requests it is not."""
+        if self._plain is not None:
+            return self._plain.incomplete
+        theirs = self.connection.their_state
+        return theirs is h11.ERROR or (theirs in _SENDING and not idle)
+
+    async def receive(self, data: bytes) -> None:
+        """Take what the client sends."""
+        request = self._plain
+        if request is not None:
+            if not request.unread:
+                self.connection.receive_data(data)
+                raise Paused
+            part = data[: request.unread]
+            request.unread -= len(part)
+            self._feed(part, request)
+            if len(part) < len(data):
+                self.connection.receive_data(data[len(part) :])
+                raise Paused
+        elif self.stream is None and not self._lines and (request := plain(data)) is not None:
+            self._plain = request
+            await self.send(_BUSY)
+            self.stream = stream = Stream(self)
+            self.keep_alive_requests += 1
+            stream.begin("POST", request.target, request.headers, "1.1")
+            self._feed(request.body_so_far, request)
+        else:
+            self.connection.receive_data(data)
+            await self._handle_events()
 
     def resume(self) -> Coroutine[Any, Any, None]:
         """Go on with what the client sent too early."""
@@ -107,20 +151,31 @@ class Http1(H11Protocol):
     async def _check_protocol(self, event: h11.Request) -> None:
         """Stay with HTTP/1.1: an upgrade is ignored, as the standard allows, and HTTP/2's preface is a bad request."""
 
+    def _feed(self, part: bytes, request: Plain) -> None:
+        if self.stream is not None:
+            self.stream.feed(part, last=not request.unread)
+
     async def _create_stream(self, request: h11.Request) -> None:
         self.stream = Stream(self)
-        self.stream.begin(request)
+        headers = [(name.lower(), value) for name, value in request.headers.raw_items()]
+        self.stream.begin(request.method.decode().upper(), request.target, headers, request.http_version.decode())
         self.keep_alive_requests += 1
+
+    async def _maybe_recycle(self) -> None:
+        request = self._plain
+        if request is None:
+            await super()._maybe_recycle()
+            return
+        await self._close_stream()
+        goes_on = request.leaves_open and not self.context.terminated.is_set()
+        await self.send(_IDLE if goes_on else Closed())
+        self._plain = None
 
     async def _send_error_response(self, status_code: int) -> None:
         code, message = _complaint(status_code, sys.exception())
         headers, body = refusal(status_code, code, message)
         try:
-            parts = [
-                head(self.connection, status_code, headers),
-                *body_parts(self.connection, body),
-                *end_parts(self.connection),
-            ]
+            parts = [self._by_h11.head(status_code, headers), *self._by_h11.body(body), *self._by_h11.end()]
         except h11.LocalProtocolError:
             return  # an answer has begun: closing is all that is left to say
         self.line.transport.writelines(parts)

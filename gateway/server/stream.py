@@ -5,14 +5,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import h11
 from hypercorn.protocol.events import Body, EndBody, Event, StreamClosed
 from hypercorn.protocol.h11 import STREAM_ID
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.utils import suppress_body
 
 from gateway.http.refusal import refusal
-from gateway.server.head import body_parts, end_parts, head
 from gateway.server.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -43,21 +41,21 @@ class Stream(HTTPStream):
         self._inbox = Inbox(protocol.line.transport)
         self._has_head = False
 
-    def begin(self, request: h11.Request) -> None:
+    def begin(self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], version: str) -> None:
         """Start the application."""
-        path, _, query = request.target.partition(b"?")
+        path, _, query = target.partition(b"?")
         protocol = self._protocol
         scope = {
             "type": "http",
             "asgi": {"spec_version": "2.3", "version": "3.0"},
-            "http_version": request.http_version.decode(),
-            "method": request.method.decode().upper(),
+            "http_version": version,
+            "method": method,
             "scheme": "http",
             "path": unquote(path.decode()),
             "raw_path": path,
             "query_string": query,
             "root_path": "",
-            "headers": [(name.lower(), value) for name, value in request.headers.raw_items()],
+            "headers": headers,
             "client": self.client,
             "server": self.server,
             "state": protocol.connection_state.copy(),
@@ -65,6 +63,13 @@ class Stream(HTTPStream):
         }
         self.scope = scope  # type: ignore[assignment]
         protocol.line.run(self._run(protocol.app, scope))
+
+    def feed(self, part: bytes, *, last: bool) -> None:
+        """Take a part of the request's body."""
+        if part:
+            self._inbox.feed(part)
+        if last:
+            self._inbox.end()
 
     async def handle(self, event: Event) -> None:
         """Take a part of the request; never waits."""
@@ -118,7 +123,7 @@ class Stream(HTTPStream):
 
     async def _respond(self, body: bytes, *, more: bool) -> None:
         protocol = self._protocol
-        connection = protocol.connection
+        framing = protocol.framing
         status = self.response["status"]
         parts = []
         if not self._has_head:
@@ -127,15 +132,15 @@ class Stream(HTTPStream):
                 protocol.context.terminated.is_set()
                 or protocol.keep_alive_requests >= self.config.keep_alive_max_requests
                 # An answer that is whole before the body has come: what follows would not be a request.
-                or (not more and connection.their_state is h11.SEND_BODY)
+                or (not more and framing.incomplete)
             ) and _CLOSE not in headers:
                 headers.append(_CLOSE)
-            parts.append(head(connection, status, headers))
+            parts.append(framing.head(status, headers))
             self._has_head = True
         if body and not suppress_body(self.scope["method"], status):
-            parts += body_parts(connection, body)
+            parts += framing.body(body)
         if not more:
-            parts += end_parts(connection)
+            parts += framing.end()
         await protocol.respond(parts)
         if not more:
             self.state = ASGIHTTPState.CLOSED

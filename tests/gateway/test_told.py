@@ -7,7 +7,7 @@ import pytest
 
 from gateway.http import told
 from gateway.images import Adaptation, ImageReply, Picture
-from gateway.server.head import head
+from gateway.server.head import ByH11
 from strategies import Cause, Failure, Journey, Success, Try
 from tests.gateway.scripted import route_of
 
@@ -36,7 +36,7 @@ def journey(*attempts, **more):
 async def headers(outcome, path, *, seconds=0.0, config=TREE, trace_id="trace-1"):
     lines = told.headers(outcome, path, route_of(config), trace_id, seconds)
     assert len({name for name, _ in lines}) == len(lines)
-    head(h11.Connection(h11.SERVER), 200, lines)  # every value may stand in a head
+    ByH11(h11.Connection(h11.SERVER)).head(200, lines)  # every value may stand in a head
     return {name.decode(): value.decode() for name, value in lines}
 
 
