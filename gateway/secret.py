@@ -1,5 +1,6 @@
 """A string that never shows itself, and what is kept of one that only has to be recognised."""
 
+import hashlib
 import hmac
 import secrets
 
@@ -46,7 +47,7 @@ class Fingerprint:
 
     def __init__(self, text: str) -> None:
         """Keep a digest that nobody can compute, or search for, without the pepper."""
-        self._digest = hmac.digest(_PEPPER, text.encode("utf-8", "surrogatepass"), "sha256")
+        self._digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=_PEPPER, digest_size=32).digest()
 
     def __repr__(self) -> str:
         """Say `***`."""

@@ -49,9 +49,9 @@ class Until:
 
     __slots__ = ("_alarm", "_cancelling", "_loop", "_task", "expired")
 
-    def __init__(self, when: float) -> None:
+    def __init__(self, when: float, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Begin with `with`, at once: the alarm is set."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop or asyncio.get_running_loop()
         task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("only a task can be ended at a moment")

@@ -1,6 +1,5 @@
 """One try of a leaf: it is counted, told in the journey, and judged by the money rule."""
 
-import asyncio
 import math
 from dataclasses import dataclass, replace
 from typing import Generic
@@ -31,7 +30,7 @@ class Attempt(Generic[Req_contra, Rep_co]):
     async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Make one attempt."""
         journey = context.journey
-        loop = asyncio.get_running_loop()
+        loop = journey.loop
         now = loop.time()
         if now >= context.deadline:
             return Failure(

@@ -23,7 +23,7 @@ class Gate(Generic[Req_contra, Rep_co]):
 
     async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Make the attempt, unless the target is better left alone and something else can be tried."""
-        health, loop = self.health_of(request), asyncio.get_running_loop()
+        health, loop = self.health_of(request), context.journey.loop
         slots, outcome = health.slots, None
         if slots is not None:
             barred = self._barred(health, context, loop.time())
@@ -80,7 +80,7 @@ async def _enters(slots: asyncio.Semaphore, context: Context) -> bool:
     journey = context.journey
     if journey.patience <= 0 or context.has_way_out(_busy("")):
         return False
-    loop = asyncio.get_running_loop()
+    loop = journey.loop
     began = loop.time()
     try:
         async with asyncio.timeout(min(journey.patience, context.remaining())):

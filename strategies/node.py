@@ -146,6 +146,14 @@ class Journey:
     """Leaves that will not be entered again, with what they said."""
     passed_over: dict[str, Failure] = field(default_factory=dict)
     """Targets that were not tried, with why."""
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it runs in, whose clock it goes by; looked for once, as each time is a call of the system."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     @property
     def attempts_left(self) -> bool:
@@ -204,7 +212,7 @@ class Context:
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
-        return self.deadline - asyncio.get_running_loop().time()
+        return self.deadline - self.journey.loop.time()
 
 
 def _but_for_skips(falls_through: Callable[[Failure], bool]) -> Callable[[Failure], bool]:

@@ -1,6 +1,5 @@
 """Time limits: of one attempt (`Timeout`) and of a whole subtree (`Deadline`)."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Generic
 
@@ -17,10 +16,10 @@ class Timeout(Generic[Req_contra, Rep_co]):
 
     async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Run the attempt; its expiry is a failure, every other cancellation passes."""
-        limit = context.deadline
+        limit, loop = context.deadline, context.journey.loop
         if self.seconds is not None:
-            limit = min(limit, asyncio.get_running_loop().time() + self.seconds)
-        with Until(limit):
+            limit = min(limit, loop.time() + self.seconds)
+        with Until(limit, loop):
             return await self.inner(request, context)
         return self._expired(context, by_deadline=limit == context.deadline)
 
@@ -53,7 +52,7 @@ class Deadline(Generic[Req_contra, Rep_co]):
 
     async def __call__(self, request: Req_contra, context: Context, /) -> Outcome[Rep_co]:
         """Run the subtree with the earlier of both deadlines."""
-        return await self.inner(request, context.until(asyncio.get_running_loop().time() + self.seconds))
+        return await self.inner(request, context.until(context.journey.loop.time() + self.seconds))
 
 
 def _spoken(seconds: float | None) -> str:

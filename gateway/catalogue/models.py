@@ -137,7 +137,7 @@ class Catalogue:
 
         The options are a target's provider fields. Where they name what stands behind a deployment, they decide.
         """
-        name = next((given for key in _NAMING_OPTIONS if options and (given := options.get(key))), model)
+        name = model if not options else next((given for key in _NAMING_OPTIONS if (given := options.get(key))), model)
         if not isinstance(name, str):
             return None
         try:

@@ -93,7 +93,7 @@ def _by_tokens(prices: TokenPrices, params: Mapping[str, Any], usage: Mapping[st
     if texts is None or images is None or not painted:
         return None
     details = usage.get("output_tokens_details")
-    told = _count(details.get("text_tokens")) if isinstance(details, Mapping) else None
+    told = _count(details.get("text_tokens")) if isinstance(details, dict) else None
     told = min(told or 0, painted)
     if images and prices.image_in is None:
         return None
@@ -106,7 +106,7 @@ def _by_tokens(prices: TokenPrices, params: Mapping[str, Any], usage: Mapping[st
 
 def _input(params: Mapping[str, Any], usage: Mapping[str, Any]) -> tuple[int | None, int | None]:
     details = usage.get("input_tokens_details")
-    if isinstance(details, Mapping):
+    if isinstance(details, dict):
         return _count(details.get("text_tokens", 0)), _count(details.get("image_tokens", 0))
     if "image" in params:
         return None, None

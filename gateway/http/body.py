@@ -62,10 +62,11 @@ async def read_body(
     """Return a body of at most `limit` bytes that, after the grace, came at the given average speed or faster."""
     if declared is not None and declared > limit:
         raise _too_large(limit)
-    started = asyncio.get_running_loop().time()
+    loop = asyncio.get_running_loop()
+    started = loop.time()
     chunks: list[bytes] = []
     size = 0
-    with Until(started + grace_seconds) as limit_of_time:
+    with Until(started + grace_seconds, loop) as limit_of_time:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":

@@ -1,6 +1,5 @@
 """`POST /v1/images/…`: from the request's bytes to the answer's, on the shortest way there is."""
 
-import asyncio
 import logging
 import math
 import random
@@ -158,7 +157,7 @@ class Images:
             if refused:
                 raise _too_often(refused)
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
-        context = Context(journey, asyncio.get_running_loop().time() + seconds)
+        context = Context(journey, journey.loop.time() + seconds)
         painting = _Painting(request, route, context, call.record, started, call.queued, self._records)
         try:
             if key is None:
@@ -171,7 +170,7 @@ class Images:
             words = "its request was cancelled" if key is None else "its request goes on, as it has an idempotency key"
             _log.info("the caller left; %s: %s trace=%s", words, told.brief(journey, route), trace_id)
             if key is None:
-                painting.keep(_GONE, _LEFT)
+                painting.keep(_GONE, _LEFT, told.story(_GONE, journey, route))
             return None
 
 
@@ -218,8 +217,10 @@ class _Painting:
         else:
             status, out, content = reply.failure(outcome, journey, told.rows(journey, route))
             _log_failure(status, outcome, journey, route, trace_id, self.started)
-        out.extend(told.headers(outcome, journey, route, trace_id, time.perf_counter() - self.started, self.queued))
-        self.keep(outcome, status)
+        story = told.story(outcome, journey, route)
+        seconds = time.perf_counter() - self.started
+        out.extend(told.headers(outcome, journey, route, trace_id, seconds, self.queued, story=story))
+        self.keep(outcome, status, story)
         return (status, out, content), is_final(outcome, journey)
 
     def once(self, answer: reply.Answer) -> reply.Answer:
@@ -229,9 +230,10 @@ class _Painting:
             self.records.keep(self.record.replayed(self.request, self.route, status, self.queued))
         return status, told.traced(out, self.record.trace_id), content
 
-    def keep(self, outcome: Outcome, status: int) -> None:
+    def keep(self, outcome: Outcome, status: int, story: told.Story) -> None:
         """Keep the record of the request, before anybody is answered."""
-        row = self.record.answered(self.request, self.route, self.context.journey, outcome, status, self.queued)
+        journey, queued = self.context.journey, self.queued
+        row = self.record.answered(self.request, self.route, journey, outcome, status, queued, story)
         self.records.keep(row)
 
 

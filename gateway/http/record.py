@@ -72,27 +72,28 @@ class Record:
         )
 
     def answered(
-        self, request: ImageRequest, route: Route, journey: Journey, outcome: Outcome, status: int, queued: float
+        self,
+        request: ImageRequest,
+        route: Route,
+        journey: Journey,
+        outcome: Outcome,
+        status: int,
+        queued: float,
+        story: told.Story,
     ) -> RequestRow:
         """Return the record of a request that has its answer."""
-        attempts = journey.attempts
-        where = told.told_of(outcome, journey) or route.spec.root.path
-        target = route.targets.get(where)
+        attempts, target = journey.attempts, story.target
         more: dict[str, Any] = {"attempts": told.rows(journey, route)}
         if journey.passed_over:
             more["passed_over"] = {path: why.cause.value for path, why in journey.passed_over.items()}
-        upstream = 0.0
-        for each in attempts:
-            if each.ended is not None:
-                upstream += each.ended - each.started
         row = RequestRow(
             **self._about(),
             **_asked(request, route),
-            target=None if target is None else where,
+            target=None if target is None else story.where,
             provider=None if target is None else target.provider,
             virtual_key=None if target is None else target.virtual_key,
             status=status,
-            upstream_ms=round(upstream * 1000),
+            upstream_ms=round(story.upstream * 1000),
             queued_ms=round(queued * 1000),
             attempts=len(attempts),
             maybe_billed=journey.maybe_billed,

@@ -6,22 +6,48 @@ from typing import Any
 from gateway.compile import Route
 from gateway.config.spec import TargetSpec
 from gateway.wire import Outcome
-from strategies import Failure, Journey, Success
+from strategies import Failure, Journey, Success, value
 
 _LONGEST_VALUE = 4096
 _HARMLESS = bytes(byte if 0x20 <= byte < 0x7F else ord(" ") for byte in range(256))  # noqa: PLR2004 - ASCII's own
 
 
+@value()
+class Story:
+    """What became of a request, as headers and records tell it."""
+
+    where: str
+    """The path of the target whose outcome it is, or of the root where none was tried."""
+    target: TargetSpec | None
+    upstream: float
+    """Seconds spent on providers."""
+
+
+def story(outcome: Outcome, journey: Journey, route: Route) -> Story:
+    """Return what became of a request."""
+    upstream = 0.0
+    for attempt in journey.attempts:
+        if attempt.ended is not None:
+            upstream += attempt.ended - attempt.started
+    where = _told_of(outcome, journey) or route.spec.root.path
+    return Story(where, route.targets.get(where), upstream)
+
+
 def headers(
-    outcome: Outcome, journey: Journey, route: Route, trace_id: str, seconds: float, queued: float = 0.0
+    outcome: Outcome,
+    journey: Journey,
+    route: Route,
+    trace_id: str,
+    seconds: float,
+    queued: float = 0.0,
+    *,
+    story: Story,
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers that say which target answered, after how much, and what it may have cost."""
-    upstream = sum(attempt.ended - attempt.started for attempt in journey.attempts if attempt.ended is not None)
-    last = told_of(outcome, journey) or route.spec.root.path
-    target = route.targets.get(last)
+    target, upstream = story.target, story.upstream
     lines = [
         (b"x-portkey-trace-id", trace_id.encode("latin-1")),
-        (b"x-portkey-last-used-option-index", last.encode()),
+        (b"x-portkey-last-used-option-index", story.where.encode()),
         (b"x-portkey-retry-attempt-count", b"%d" % journey.retries),
         (b"x-portkey-cache-status", cache_status(outcome, target)),
         (b"x-gateway-attempts", b"%d" % len(journey.attempts)),
@@ -51,7 +77,7 @@ def traced(lines: list[tuple[bytes, bytes]], trace_id: str) -> list[tuple[bytes,
     return [*(line for line in lines if line[0] != name), (name, trace_id.encode("latin-1"))]
 
 
-def told_of(outcome: Outcome, journey: Journey) -> str | None:
+def _told_of(outcome: Outcome, journey: Journey) -> str | None:
     """Return the target whose outcome is told: not always the last one that was tried."""
     if isinstance(outcome, Success) and outcome.reply.kept_by is not None:
         return outcome.reply.kept_by

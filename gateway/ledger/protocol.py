@@ -1,10 +1,10 @@
 """What every ledger can do: reserve before anything is sent, and settle by what became of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
-from gateway.ledger.limits import RateLimit, UsageLimit, Window
+from gateway.ledger.limits import Kind, RateLimit, UsageLimit, Window
 from strategies import value
 
 End = Literal["settled", "released", "maybe_billed"]
@@ -25,6 +25,12 @@ class Account:
     """How people are told of it: `the key 'team-a'`."""
     limit: UsageLimit | None = None
     rates: tuple[RateLimit, ...] = ()
+    counts: frozenset[Kind] = field(init=False, compare=False)
+    """What its rates limit."""
+
+    def __post_init__(self) -> None:
+        """Look at the rates once."""
+        object.__setattr__(self, "counts", frozenset(rate.kind for rate in self.rates))
 
 
 @value()

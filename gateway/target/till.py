@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import os
+import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ class Till:
         """Count a request and its pictures against the rates of an account; a ledger that is lost limits nobody."""
         try:
             for kind, amount in (("requests", 1), ("images", images)):
-                if any(rate.kind == kind for rate in account.rates):
+                if kind in account.counts:
                     refused = await self.rates.take(account, kind, amount)
                     if refused is not None:
                         return _too_often(refused)
@@ -90,7 +90,7 @@ class Till:
         ]
         if not draws:
             return Reservation("", ())
-        reservation = Reservation(os.urandom(16).hex(), draws)
+        reservation = Reservation(f"{random.getrandbits(128):032x}", draws)
         if self.ledger is None:
             return _unavailable("this gateway has no store for it: start it with --data DIR, or --store URL")
         try:

@@ -34,7 +34,9 @@ def journey(*attempts, **more):
 
 
 async def headers(outcome, path, *, seconds=0.0, config=TREE, trace_id="trace-1"):
-    lines = told.headers(outcome, path, route_of(config), trace_id, seconds)
+    route = route_of(config)
+    story = told.story(outcome, path, route)
+    lines = told.headers(outcome, path, route, trace_id, seconds, story=story)
     assert len({name for name, _ in lines}) == len(lines)
     ByH11(h11.Connection(h11.SERVER)).head(200, lines)  # every value may stand in a head
     return {name.decode(): value.decode() for name, value in lines}
