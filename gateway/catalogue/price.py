@@ -28,22 +28,25 @@ def price(row: ModelRow, params: Mapping[str, Any], delivered: int, usage: Mappi
     return round(each * delivered, _DIGITS)
 
 
-def price_range(row: ModelRow, params: Mapping[str, Any]) -> tuple[float, float] | None:
+def price_range(row: ModelRow, params: Mapping[str, Any], count: int | None = None) -> tuple[float, float] | None:
     """Return the least and the most that a request will cost, as far as prices by picture are listed.
+
+    `count` is how many pictures are wanted, where that is not what the parameters say.
 
     Tokens of the prompt, a fraction of a cent, come on top where the provider counts tokens.
     """
     each = _possible(row, params)
     if not each:
         return None
-    count = params.get("n")
-    count = count if type(count) is int and count > 0 else 1
-    return round(min(each) * count, _DIGITS), round(max(each) * count, _DIGITS)
+    if count is None:
+        asked = params.get("n")
+        count = asked if type(asked) is int and asked > 0 else 1
+    return round(each[0] * count, _DIGITS), round(each[-1] * count, _DIGITS)
 
 
-def most(row: ModelRow, params: Mapping[str, Any]) -> float | None:
+def most(row: ModelRow, params: Mapping[str, Any], count: int | None = None) -> float | None:
     """Return what a request may cost at most, the words of its prompt included; `None` where that is not known."""
-    prices = price_range(row, params)
+    prices = price_range(row, params, count)
     if prices is None:
         return None
     tokens, prompt = row.prices and row.prices.tokens, params.get("prompt")

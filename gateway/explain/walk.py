@@ -218,7 +218,7 @@ class _Walk:
         else:
             told["send"] = step
         row = prepared.row
-        prices = None if row is None else price_range(row, {**params, "n": prepared.asked})
+        prices = None if row is None else price_range(row, params, prepared.asked)
         if prepared.calls > 1:
             told["calls"] = prepared.calls
         told["price_usd"] = None if prices is None else list(prices)

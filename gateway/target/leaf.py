@@ -135,14 +135,14 @@ class ImageTarget:
         prepared = self.prepare(request)
         if isinstance(prepared, Failure) or prepared.row is None:
             return math.inf
-        prices = price_range(prepared.row, {**prepared.request.params, "n": prepared.asked})
+        prices = price_range(prepared.row, prepared.request.params, prepared.asked)
         return math.inf if prices is None else prices[1]
 
     def estimate(self, prepared: Prepared) -> float | None:
         """Return what a request costs at most here, `None` where nobody knows."""
         if prepared.row is None:
             return 0.0 if self.adapter.local else None
-        return most(prepared.row, {**prepared.request.params, "n": prepared.asked})
+        return most(prepared.row, prepared.request.params, prepared.asked)
 
     def headers_for(self, request: ImageRequest) -> dict[str, str] | Failure:
         """Return the headers of a request to this target, unless its caller has to bring a credential and did not."""
