@@ -71,10 +71,11 @@ class Callers:
 
     def key_holder(self, headers: Mapping[str, str]) -> ApiKey:
         """Return whose key a request carries; raises `InvalidKey`."""
-        for presented in (headers.get(_OWN), _token(headers)):
-            key = self._known(presented)
-            if key is not None and not key.is_over:
-                return key
+        key = self._known(headers.get(_OWN))
+        if key is None or key.is_over:
+            key = self._known(_token(headers))
+        if key is not None and not key.is_over:
+            return key
         raise InvalidKey(
             "This gateway needs one of its own keys: send it in x-portkey-api-key, or as Authorization: Bearer <key>."
         )

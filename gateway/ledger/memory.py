@@ -10,6 +10,7 @@ from gateway.ledger.limits import RateLimit
 from gateway.ledger.protocol import Account, Crossing, Draw, End, Refusal, Spent
 
 _ROOM = 10_000
+_NOTHING = Spent()
 
 
 def wall_clock() -> float:
@@ -65,7 +66,7 @@ class MemoryLedger:
 
     async def spent(self, accounts: Sequence[tuple[str, str]]) -> Sequence[Spent]:
         """Return what is used."""
-        return [self._books.get(account, Spent()) for account in accounts]
+        return [self._books.get(account, _NOTHING) for account in accounts]
 
     async def sweep(self) -> int:
         """Count what was never settled as spent."""
@@ -100,7 +101,7 @@ class MemoryLedger:
             self._reservations[id_] = _Reservation(draws, expires)
 
     def _of(self, draw: Draw) -> Spent:
-        return self._books.get((draw.account.name, draw.window.name), Spent())
+        return self._books.get((draw.account.name, draw.window.name), _NOTHING)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,9 @@ async def test_it_ends_after_some_tries(tmp_path, caplog):
     away = f"postgresql://nobody:test-not-real@127.0.0.1:{free_port()}/none"
     with caplog.at_level(logging.WARNING), pytest.raises(StoreLost):
         await stores.opened(Settings(store=away, data=str(tmp_path), master_key="ab" * 32))
-    assert [record.msg for record in caplog.records] == ["the database cannot be opened yet: %s"] * 2
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all(words.startswith("the database cannot be opened yet: ") for words in told)
     assert "test-not-real" not in caplog.text
 
 

@@ -141,8 +141,8 @@ async def test_large_values_do_not_hold_up_small_steps(state, server):
         await server.do("PING")
         waits.append(loop.time() - began)
     assert await reading == large
-    assert len(waits) > 5
-    assert max(waits) < (loop.time() - start) / 2
+    assert len(waits) > 5  # were they to wait for it, there would be one or two
+    assert sorted(waits)[len(waits) // 2] < (loop.time() - start) / 20
 
 
 async def test_a_large_value_takes_little_more_than_itself_while_it_is_read(state):
