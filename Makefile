@@ -31,7 +31,7 @@ run: .venv/.run ## serve examples/configs on http://127.0.0.1:8787 (more flags: 
 
 test: .venv/.test ## every check: format, lint, types, import contracts, all tests
 	$(STATIC)
-	$(call step,tests two at a time,pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(TIMED)) $(PYTEST_ARGS))
+	$(call step,tests three at a time,pytest --numprocesses 3 --dist worksteal $(addprefix --ignore=,$(TIMED)) $(PYTEST_ARGS))
 	$(call step,tests that watch the clock,pytest $(TIMED) $(PYTEST_ARGS))
 
 check: .venv/.test ## the fast part: format, lint, types, import contracts, unit tests
