@@ -11,7 +11,7 @@ INSTALL = $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input in
 # What `make check` leaves out: tests with real servers, other people's clients, and time itself.
 SLOW := $(addprefix tests/,acceptance bench browser clients end_to_end fuzz load promises security services soak)
 # What measures time, and therefore has the machine for itself.
-TIMED := $(addprefix tests/,bench/test_bare.py end_to_end/test_timing.py end_to_end/test_overload.py load promises soak gateway/control/test_killed.py services/test_killed_gateway.py)
+TIMED := $(addprefix tests/,bench/test_bare.py end_to_end/test_timing.py end_to_end/test_overload.py load promises gateway/control/test_killed.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
