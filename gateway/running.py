@@ -37,7 +37,7 @@ from gateway.wire import Outcome
 if TYPE_CHECKING:
     from gateway.shared import Shared
 
-_log = logging.getLogger("gateway.app")
+_log = logging.getLogger("gateway.running")
 
 _SWEEP_SECONDS = 600.0
 _SETTLE_SECONDS = 30.0

@@ -146,7 +146,7 @@ class Journey:
     """Leaves that will not be entered again, with what they said."""
     passed_over: dict[str, Failure] = field(default_factory=dict)
     """Targets that were not tried, with why."""
-    _loop: asyncio.AbstractEventLoop | None = None
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

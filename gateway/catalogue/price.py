@@ -31,9 +31,8 @@ def price(row: ModelRow, params: Mapping[str, Any], delivered: int, usage: Mappi
 def price_range(row: ModelRow, params: Mapping[str, Any], count: int | None = None) -> tuple[float, float] | None:
     """Return the least and the most that a request will cost, as far as prices by picture are listed.
 
-    `count` is how many pictures are wanted, where that is not what the parameters say.
-
-    Tokens of the prompt, a fraction of a cent, come on top where the provider counts tokens.
+    `count` is how many pictures are wanted, where that is not what the parameters say. Tokens of the prompt, a fraction
+    of a cent, come on top where the provider counts tokens.
     """
     each = _possible(row, params)
     if not each:

@@ -1,9 +1,12 @@
-"""Stricter than h11 about where a message ends: what another reader on the way could see differently is refused."""
+"""Where requests and answers end, as h11 knows it, and stricter: what others could see differently is refused."""
 
 import re
+from typing import Protocol
 
 import h11
 from h11._receivebuffer import ReceiveBuffer
+
+from gateway.server.head import FRAMING, REASONS, Headers, date, lines
 
 _CHUNK_LINE_BYTES = 256
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -11,6 +14,57 @@ _CHUNK_LINE = re.compile(
     rb"[0-9A-Fa-f]{1,16}(?:[ \t]*;[ \t]*" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb'|"[\t !#-\[\]-~]*"))?)*\r\n'
 )
 _NO_TRAILERS = (b"content-length:", b"transfer-encoding:", b"host:")
+
+
+class Framing(Protocol):
+    """Where one request and its answer end; what it returns is to be written."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a part of the request is still to come."""
+
+    def head(self, status: int, headers: Headers) -> bytes:
+        """Begin the answer."""
+
+    def body(self, data: bytes) -> list[bytes]:
+        """Go on with it."""
+
+    def end(self) -> list[bytes]:
+        """End it."""
+
+
+class ByH11:
+    """Whatever HTTP/1.1 allows, as h11 knows it."""
+
+    def __init__(self, connection: h11.Connection) -> None:
+        """Move `connection` on, from state to state."""
+        self._connection = connection
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a part of the request is still to come."""
+        return self._connection.their_state is h11.SEND_BODY
+
+    def head(self, status: int, headers: Headers) -> bytes:
+        """Return the status line and headers.
+
+        h11 would normalise and validate every header twice; it sees only those that it acts upon.
+        """
+        framing: list[tuple[bytes, bytes]] = []
+        others: list[tuple[bytes, bytes]] = []
+        for header in headers:
+            (framing if header[0] in FRAMING else others).append(header)
+        rest = lines(others)
+        start = h11.Response(status_code=status, reason=REASONS.get(status, b""), headers=framing)
+        return b"%s%s%s" % ((self._connection.send(start) or b"")[:-2], rest, date())
+
+    def body(self, data: bytes) -> list[bytes]:
+        """Return what to write for a part of the body."""
+        return self._connection.send_with_data_passthrough(h11.Data(data=data)) or []
+
+    def end(self) -> list[bytes]:
+        """Return what to write after the body."""
+        return self._connection.send_with_data_passthrough(h11.EndOfMessage()) or []
 
 
 class Ambiguous(h11.RemoteProtocolError):

@@ -5,12 +5,10 @@ for more than the next request on the same connection. Whatever is not like that
 """
 
 import re
-import string
 
-from gateway.server.head import FRAMING, REASONS, Headers, date, lines
+from gateway.server.head import FRAMING, NAME, REASONS, Headers, date, lines
 
 _START = re.compile(rb"POST (/[!-~]*) HTTP/1\.1")
-_NAME = b"!#$%&'*+-.^_`|~" + string.ascii_letters.encode() + string.digits.encode()
 _VALUE = b"\t" + bytes(range(0x20, 0x7F))
 _ODD = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer", b"proxy-connection", b"keep-alive"})
 _LENGTH_DIGITS = 15
@@ -107,7 +105,7 @@ def plain(data: bytes) -> Plain | None:
         or len(length) > _LENGTH_DIGITS
         or not _ODD.isdisjoint(named)
         or named.get(b"connection", b"keep-alive").lower() != b"keep-alive"
-        or b"".join(named).translate(None, _NAME)
+        or b"".join(named).translate(None, NAME)
         or b"".join(named.values()).translate(None, _VALUE)
     ):
         return None

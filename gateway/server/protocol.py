@@ -1,7 +1,8 @@
 """HTTP/1.1 and nothing else: Hypercorn's protocol, shortened where a gateway pays on every request.
 
-Hypercorn keeps the state machine and h11 the parsing and the framing. What differs: a connection never becomes HTTP/2
-or a WebSocket, nothing waits for the network but an answer, and every error has the envelope.
+Hypercorn keeps the state machine and h11 the parsing and the framing, but for the plain requests that nearly all are.
+What differs besides: a connection never becomes HTTP/2 or a WebSocket, nothing waits for the network but an answer, and
+every error has the envelope.
 """
 
 import asyncio
@@ -17,8 +18,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from starlette.types import ASGIApp
 
 from gateway.http.refusal import refusal
-from gateway.server.framing import Ambiguous, StrictBuffer
-from gateway.server.head import ByH11, Framing
+from gateway.server.framing import Ambiguous, ByH11, Framing, StrictBuffer
 from gateway.server.plain import Plain, plain
 from gateway.server.stream import Stream
 
@@ -119,14 +119,12 @@ class Http1(H11Protocol):
         """Take what the client sends."""
         request = self._plain
         if request is not None:
-            if not request.unread:
-                self.connection.receive_data(data)
-                raise Paused
-            part = data[: request.unread]
-            request.unread -= len(part)
-            self._feed(part, request)
-            if len(part) < len(data):
-                self.connection.receive_data(data[len(part) :])
+            part, early = data[: request.unread], data[request.unread :]
+            if part:
+                request.unread -= len(part)
+                self._feed(part, request)
+            if early:
+                self.connection.receive_data(early)
                 raise Paused
         elif self.stream is None and not self._lines and (request := plain(data)) is not None:
             self._plain = request

@@ -120,6 +120,18 @@ async def lifespan(receive, send):
             return
 
 
+def app_of(handle):
+    """Return an application that answers requests by `handle`."""
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await lifespan(receive, send)
+        else:
+            await handle(scope, receive, send)
+
+    return app
+
+
 async def reply(send, body=b"{}", status=200):
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})

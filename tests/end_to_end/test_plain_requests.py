@@ -7,20 +7,10 @@ import random
 import pytest
 
 from gateway.http.body import until_gone
-from tests.end_to_end.raw_client import connect, lifespan, reply, request, serving
+from tests.end_to_end.raw_client import app_of, connect, reply, request, serving
 
 PLAIN, ODD = b"X-Like: any other", b"TE: trailers"
 """Each is one header line; the second is one that only h11 reads."""
-
-
-def app_of(handle):
-    async def app(scope, receive, send):
-        if scope["type"] == "lifespan":
-            await lifespan(receive, send)
-        else:
-            await handle(scope, receive, send)
-
-    return app
 
 
 def post(target, body, line):
@@ -121,6 +111,22 @@ async def test_an_answer_that_is_cut_short_ends_the_connection(line):
         await client.send(post(b"/a", b"a", line))
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await client.answer()
+
+
+@pytest.mark.parametrize("wrong", [[(b"x", b"a\r\nb: c")], None], ids=["a header of two lines", "no answer"])
+async def test_a_fault_of_the_application_is_answered_in_the_envelope_and_ends_the_connection(line, wrong):
+    async def fails(_, __, send):
+        if wrong is None:
+            raise ValueError("secret")
+        await send({"type": "http.response.start", "status": 200, "headers": wrong})
+        await send({"type": "http.response.body"})
+
+    async with serving(app_of(fails)) as server, connect(server.port) as client:
+        await client.send(post(b"/a", b"a", line))
+        answer = await client.answer()
+        assert (answer.status, answer.code, answer.headers["connection"]) == (500, "internal_error", "close")
+        assert b"secret" not in answer.body
+        assert await client.closed(2)
 
 
 @pytest.mark.parametrize("body", [b"a" * 40, b"a" * 400_000], ids=["small", "large"])

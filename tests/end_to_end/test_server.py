@@ -15,19 +15,9 @@ from gateway.http.body import until_gone
 from gateway.server import CannotBind, bind, is_loopback
 from gateway.server.connection import Patience
 from gateway.server.serving import Drain
-from tests.end_to_end.raw_client import connect, lifespan, reply, request, serving
+from tests.end_to_end.raw_client import app_of, connect, reply, request, serving
 
 ROOT = Path(__file__).parents[2]
-
-
-def app_of(handle):
-    async def app(scope, receive, send):
-        if scope["type"] == "lifespan":
-            await lifespan(receive, send)
-        else:
-            await handle(scope, receive, send)
-
-    return app
 
 
 async def says_path(scope, receive, send):

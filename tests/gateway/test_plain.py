@@ -5,8 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.server.framing import StrictBuffer
-from gateway.server.head import ByH11
+from gateway.server.framing import ByH11, StrictBuffer
 from gateway.server.plain import plain
 
 BODY = b'{"prompt":"an otter"}'

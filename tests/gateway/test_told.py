@@ -7,7 +7,7 @@ import pytest
 
 from gateway.http import told
 from gateway.images import Adaptation, ImageReply, Picture
-from gateway.server.head import ByH11
+from gateway.server.framing import ByH11
 from strategies import Cause, Failure, Journey, Success, Try
 from tests.gateway.scripted import route_of
 
