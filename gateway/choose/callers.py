@@ -77,7 +77,8 @@ class Callers:
         if key is not None and not key.is_over:
             return key
         raise InvalidKey(
-            "This gateway needs one of its own keys: send it in x-portkey-api-key, or as Authorization: Bearer <key>."
+            "This gateway needs one of its own keys: send it in x-portkey-api-key, or as Authorization: Bearer <key>. "
+            "`beamsplitter keys create` makes one, and so does whoever has the admin key."
         )
 
     def credential(self, headers: Mapping[str, str]) -> Secret | None:

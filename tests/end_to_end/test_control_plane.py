@@ -36,6 +36,8 @@ def gateway(tmp_path_factory, painter):
     trusted = painter.url.removeprefix("http://")
     declared = {**PAINTED, "custom_host": f"{painter.url}/v1"}
     (folder / "declared.yaml").write_text(json.dumps(declared))
+    # A key from the start: until a worker hears of the first one, it would take anybody's request as nobody's.
+    (folder / "gateway.yaml").write_text("api_keys: [{name: first, key: key-of-first-not-real}]")
     arguments = ("--workers", "2", "--admin-key", ADMIN, "--trusted-hosts", trusted)
     with serving(folder, *arguments) as running:
         yield running
