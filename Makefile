@@ -9,13 +9,13 @@ BIN := .venv/bin
 SOURCES := gateway strategies schemas tests
 INSTALL = $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input install
 # What `make check` leaves out: tests with real servers, other people's clients, and time itself.
-SLOW := $(addprefix tests/,acceptance bench browser clients end_to_end fuzz load promises security services soak)
+SLOW := $(addprefix tests/,acceptance bench browser clients cockpit docs end_to_end fuzz load promises security services soak)
 # What measures time, and therefore has the machine for itself.
-TIMED := $(addprefix tests/,bench/test_bare.py end_to_end/test_timing.py end_to_end/test_overload.py load promises gateway/control/test_killed.py)
+TIMED := $(addprefix tests/,bench/test_bare.py end_to_end/test_timing.py end_to_end/test_overload.py load promises/test_r02_deadline.py promises/test_r07_pushback.py promises/test_r16_reload.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench scale docs faults promises load fuzz soak lock clean
+.PHONY: help run test most-tests browser-tests check bench scale docs pictures faults promises load fuzz soak lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -30,12 +30,21 @@ run: .venv/.run ## serve examples/configs on http://127.0.0.1:8787 (more flags: 
 	$(BIN)/beamsplitter serve --configs examples/configs $(ARGS)
 
 test: .venv/.test ## every check: format, lint, types, import contracts, all tests
-	$(STATIC)
-	$(call step,tests three at a time,pytest --numprocesses 3 --dist worksteal $(addprefix --ignore=,$(TIMED)) $(PYTEST_ARGS))
+	$(LOOKS)
+	@$(MAKE) --no-print-directory --jobs 2 most-tests browser-tests
 	$(call step,tests that watch the clock,pytest $(TIMED) $(PYTEST_ARGS))
 
+# One browser and one gateway serve all pages: three of each would cost more than they save.
+most-tests: .venv/.test
+	$(call step,tests four at a time,pytest --numprocesses 4 --dist worksteal --ignore=tests/browser $(addprefix --ignore=,$(TIMED)) $(PYTEST_ARGS))
+
+browser-tests: .venv/.test
+	$(TYPES)
+	$(call step,the console in a browser,pytest tests/browser $(PYTEST_ARGS))
+
 check: .venv/.test ## the fast part: format, lint, types, import contracts, unit tests
-	$(STATIC)
+	$(LOOKS)
+	$(TYPES)
 	$(call step,unit tests,pytest $(addprefix --ignore=,$(SLOW)) $(PYTEST_ARGS))
 
 bench: .venv/.test ## measure beside a bare pass-through, Portkey and LiteLLM; writes docs/benchmarks.md (ARGS=--quick)
@@ -44,8 +53,14 @@ bench: .venv/.test ## measure beside a bare pass-through, Portkey and LiteLLM; w
 scale: .venv/.test ## measure what a request takes of workers, PostgreSQL and Redis; writes the figures of docs/scale-out.md
 	$(BIN)/python -m tests.bench.scale $(ARGS)
 
-docs: .venv/.test ## write docs/providers.md from the adapters and the catalogue
+docs: .venv/.test ## write what is made of code in docs/: providers, lints, telemetry, config-reference
 	$(BIN)/python -m tests.providers.page
+	$(BIN)/python -m tests.lint.page
+	$(BIN)/python -m tests.telemetry.page
+	$(BIN)/python -m tests.docs.reference
+
+pictures: .venv/.test ## paint the pictures of the console in docs/ (needs chromium)
+	$(BIN)/python -m tests.browser.pictures
 
 faults: .venv/.test ## play the wall of faults against a running gateway, and write docs/faults.md
 	$(BIN)/python -m tests.end_to_end.wall.page
@@ -80,9 +95,12 @@ COMPILE = build/lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip
 
 step = @printf '\n== %s\n' '$(1)' && $(BIN)/$(2)
 
-define STATIC
+define LOOKS
 $(call step,format,ruff format --check $(SOURCES))
 $(call step,lint,ruff check $(SOURCES))
+endef
+
+define TYPES
 $(call step,types,mypy)
 $(call step,import contracts,lint-imports)
 endef
@@ -105,5 +123,5 @@ endef
 
 .venv/.test: .venv/.run
 	@echo 'Installing what the tests need'
-	@$(INSTALL) --require-hashes -r requirements-test.lock
+	@$(INSTALL) --no-compile --require-hashes -r requirements-test.lock # most of it is never read
 	@touch $@

@@ -10,7 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.cockpit.routes import cockpit_routes
 from gateway.config.watch import Configs
+from gateway.console import console_routes
+from gateway.http.described.routes import docs, llms
 from gateway.http.door import IMAGES, Door
 from gateway.http.envelope import envelope
 from gateway.http.files import Files
@@ -34,9 +37,10 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
         max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes, fetch=gateway.fetch
     )
     seats = Seats(settings.max_in_flight, most_each=settings.max_in_flight_per_key, most_waiting=settings.max_queued)
+    gateway.seats = seats
     images = Images(
         gateway.chooser,
-        gateway.explained,
+        gateway,
         incoming=incoming,
         budget=gateway.budget,
         once=gateway.once,
@@ -49,12 +53,17 @@ def build(settings: Settings, live: Configs) -> tuple[ASGIApp, Gateway]:
         routes=[
             HttpRoute("/livez", _livez),
             HttpRoute("/readyz", _readyz(gateway)),
+            HttpRoute("/metrics", gateway.telemetry.metrics.__call__),
             HttpRoute("/openapi.json", described),
+            HttpRoute("/docs", docs),
+            HttpRoute("/llms.txt", llms),
             *(HttpRoute(path, images, methods=["POST"]) for path in IMAGES),
             *(HttpRoute(root + "/images/files/{name}", files.__call__) for root in ("/v1", "")),
             *(HttpRoute(root + "/models", models.__call__) for root in ("/v1", "")),
             *(HttpRoute(root + "/models/{id:path}", models.__call__) for root in ("/v1", "")),
+            *cockpit_routes(gateway),
             *routes_of(gateway),
+            *console_routes(),
         ],
         exception_handlers={HTTPException: _refused},
         lifespan=gateway.lifespan,

@@ -19,7 +19,7 @@ from gateway.config.spec import (
     leaves,
 )
 from gateway.images import ImageReply, ImageRequest
-from gateway.target import Cached, FanOut, ImageTarget, Paid
+from gateway.target import Cached, Ceiling, FanOut, ImageTarget, Paid
 from strategies import (
     BILLING,
     Attempt,
@@ -70,11 +70,18 @@ def renames_model(target: TargetSpec) -> bool:
     )
 
 
-def compile_config(spec: ConfigSpec, make_leaf: Callable[[TargetSpec, bool], ImageNode]) -> Route:
-    """Return the route of a config; `make_leaf` is told whether its tree renames models anywhere."""
+def compile_config(
+    spec: ConfigSpec,
+    make_leaf: Callable[[TargetSpec, bool], ImageNode],
+    now: Callable[[], float] | None = None,
+) -> Route:
+    """Return the route of a config; `make_leaf` is told whether its tree renames models anywhere.
+
+    `now` is the time since 1970, where it is not the real one.
+    """
     targets = leaves(spec.root)
     renames = any(renames_model(target) for target in targets)
-    planting = _Planting(lambda target: make_leaf(target, renames), spec.version)
+    planting = _Planting(lambda target: make_leaf(target, renames), spec.version, now or time.time)  # noqa: TID251 - dates are the world's
     return Route(
         spec=spec,
         tree=planting.node(spec.root),
@@ -88,9 +95,10 @@ def compile_config(spec: ConfigSpec, make_leaf: Callable[[TargetSpec, bool], Ima
 class _Planting:
     """One compilation: the targets that are made are remembered, as their siblings are chosen by how they do."""
 
-    def __init__(self, make_leaf: Callable[[TargetSpec], ImageNode], version: str) -> None:
+    def __init__(self, make_leaf: Callable[[TargetSpec], ImageNode], version: str, now: Callable[[], float]) -> None:
         self._make_leaf = make_leaf
         self._version = version
+        self._now = now
         self._made: dict[str, ImageNode] = {}
         self.caches: dict[str, Cached] = {}
 
@@ -111,7 +119,7 @@ class _Planting:
             case FallbackSpec():
                 return self._fallback(spec, children)
             case LoadBalanceSpec():
-                pin = None if spec.sticky is None else _pin(spec.sticky)
+                pin = None if spec.sticky is None else _pin(spec.sticky, self._now)
                 return LoadBalance(children, spec.weights, self._preference(spec), pin)
             case ConditionalSpec():
                 branches = tuple(Branch(condition.holds, children[condition.then]) for condition in spec.conditions)
@@ -153,7 +161,7 @@ class _Planting:
                 return Preference(lambda request, index: firsts[index].price(request))
 
 
-def _pin(sticky: StickySpec) -> Callable[[ImageRequest], str | None]:
+def _pin(sticky: StickySpec, now: Callable[[], float]) -> Callable[[ImageRequest], str | None]:
     """Return what a request is pinned by: its fields, and the stretch of time, which begins elsewhere for each."""
 
     def pin(request: ImageRequest) -> str | None:
@@ -161,7 +169,7 @@ def _pin(sticky: StickySpec) -> Callable[[ImageRequest], str | None]:
         if word is None:
             return None
         offset = zlib.crc32(word.encode()) % sticky.ttl
-        return f"{word}@{int(time.time() + offset) // sticky.ttl}"  # noqa: TID251 - the same in all processes
+        return f"{word}@{int(now() + offset) // sticky.ttl}"
 
     return pin
 
@@ -191,9 +199,10 @@ def retry_rule(spec: TargetSpec) -> RetryRule:
 
 
 def _target(spec: TargetSpec, leaf: ImageNode) -> ImageNode:
-    """Nest one target, outermost first: fan-out → retry → gate → paid → attempt → timeout → leaf."""
+    """Nest one target, outermost first: fan-out → retry → gate → ceiling → paid → attempt → timeout → leaf."""
     attempt = Attempt(spec.path, Timeout(leaf, spec.request_timeout), BILLING[spec.billing])
     if not isinstance(leaf, ImageTarget):
         return Retry(attempt, retry_rule(spec))
-    gate = Gate(spec.path, Paid(attempt, leaf), leaf.health)
+    paid = Paid(attempt, leaf)
+    gate = Gate(spec.path, paid if spec.max_cost is None else Ceiling(paid, leaf, spec.max_cost), leaf.health)
     return FanOut(Retry(gate, retry_rule(spec), lambda request: leaf.health(request).budget), leaf)

@@ -115,7 +115,9 @@ class Problem:
         place = f"{self.file}:{self.line}:{self.column or 1}: " if self.file and self.line else ""
         if self.file and not self.line:
             place = f"{self.file}: "
-        return f"{place}{self.path}: {self.message}"
+        told = f"{place}{self.path}: {self.message}"
+        # Keys, and names of files, are other people's words: none may draw on a terminal, or begin a line of its own.
+        return told if told.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in told)
 
 
 class InvalidConfig(GatewayError):

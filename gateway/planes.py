@@ -7,6 +7,7 @@ from typing import Protocol
 
 from starlette.routing import Route
 
+from gateway.cockpit.verdict import failed_tests
 from gateway.config.snapshot import Snapshot
 from gateway.config.virtual_key import VirtualKey
 from gateway.http.control.analytics import analytics_routes
@@ -67,6 +68,7 @@ def _plane(running: Running) -> Plane | None:
         declared_configs=declared_configs,
         declared_virtual_keys=declared_virtual_keys,
         trusts=running.trusts(),
+        rehearse=lambda spec: failed_tests(spec, running.snapshot.gateway.catalogue),
         changed=stores.changed_here,
         spent=running.spent,
     )

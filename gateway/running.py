@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -12,25 +12,31 @@ from starlette.applications import Starlette
 from gateway.alerts import Alerts
 from gateway.choose import Choice, Chooser
 from gateway.choose.callers import Callers
+from gateway.compile import Route
 from gateway.config.snapshot import Snapshot
 from gateway.config.spec import TargetSpec
 from gateway.config.trusted_hosts import host_matcher
 from gateway.config.watch import Configs
 from gateway.delivery.store import in_thread
 from gateway.explain import explain
+from gateway.http.assumed import acts_in
 from gateway.http.idempotency import Once
 from gateway.http.record import Records
 from gateway.http.remote import Remote
+from gateway.http.seats import Seats
 from gateway.images import ImageRequest, Room
-from gateway.keeping import kept_intents, kept_pictures
+from gateway.keeping import data_folder, kept_intents, kept_pictures
 from gateway.ledger import Spent
 from gateway.providers import PROVIDERS
+from gateway.rehearsal import Act, assuming
 from gateway.server import is_loopback
 from gateway.settings import Settings
 from gateway.state import Flights, Memory, SingleFlight, State
+from gateway.store.database import Database
 from gateway.stores import Stores, opened
 from gateway.target import ImageTarget, Outside, Pools, Till, Tokens
 from gateway.target.till import Unpriced
+from gateway.telemetry import Telemetry
 from gateway.transport import ByteBudget, Transport
 from gateway.wire import Outcome
 
@@ -60,7 +66,7 @@ class Gateway:
         self.delivery = kept_pictures(settings)
         self.budget = ByteBudget(settings.byte_budget)
         self.stores: Stores | None = None
-        self.records = Records(settings.log_prompts)
+        self.seats: Seats | None = None
         self._till = Till(
             ledger=None,
             unpriced=cast("Unpriced", settings.unpriced),
@@ -74,6 +80,8 @@ class Gateway:
         self.once = Once(self._intents if self._shared is None else self._shared.claims)
         self._tokens, self._pools = Tokens(), Pools()
         self._snapshot = live.snapshot
+        self.telemetry = Telemetry(self, self._pools, self._is_stored)
+        self.records = Records(settings.log_prompts, tallies=self.telemetry.tallies, traces=self.telemetry.traces)
         self._chooser = self._new_chooser()
 
     def chooser(self) -> Chooser:
@@ -82,6 +90,7 @@ class Gateway:
             self._snapshot = self.live.snapshot
             try:
                 self._chooser = self._new_chooser()
+                self.telemetry.learn(self._snapshot)
             except Exception:  # noqa: BLE001 - what reading let through by a fault of ours must not reach traffic either
                 _log.exception("the changed configs cannot be compiled; those before them go on serving")
         return self._chooser
@@ -103,8 +112,14 @@ class Gateway:
         """Return the story of a route, as `x-gateway-explain` answers it."""
         route = choice.route
         kept = {path: await cache.verdict(request) for path, cache in route.caches.items()}
-        story = explain(route, request, self._leaf_of(), seconds=seconds, kept=kept)
+        acts = acts_in(request.headers, route, only_failures=False)
+        now = asyncio.get_running_loop().time()
+        story = explain(route, request, self.leaf_of(), acts, seconds=seconds, kept=kept, now=now)
         return orjson.dumps(story, option=orjson.OPT_INDENT_2)
+
+    def assuming(self, route: Route, acts: Mapping[str, Act]) -> Route:
+        """Return a route for one request, in which some targets are taken to fail."""
+        return assuming(route, acts, self.leaf_of())
 
     async def fetch(self, address: str, param: str, room: Room) -> bytes:
         """Return the picture that a caller's link leads to."""
@@ -118,6 +133,7 @@ class Gateway:
         tasks = [asyncio.create_task(self.live.watch(self.stopping)), asyncio.create_task(self._sweep())]
         tasks.append(asyncio.create_task(self._settle()))
         told = asyncio.create_task(self._told_to_stop())
+        await self.telemetry.open(data_folder(self.settings) / "metrics")
         try:
             yield
         finally:
@@ -128,6 +144,7 @@ class Gateway:
             left = await told + self.settings.drain_seconds - asyncio.get_running_loop().time()
             await self.once.finish(min(max(left, 0.0), _LAST_SECONDS))
             await self._till.close()
+            await self.telemetry.close()
             if self._shared is not None:
                 await self._shared.close()
             if self.stores is not None:
@@ -165,6 +182,16 @@ class Gateway:
             await asyncio.sleep(_SETTLE_SECONDS)
 
     @property
+    def pools(self) -> Pools:
+        """What is known of targets."""
+        return self._pools
+
+    @property
+    def database(self) -> Database | None:
+        """Where things are kept, if anywhere."""
+        return None if self.stores is None else self.stores.database
+
+    @property
     def snapshot(self) -> Snapshot:
         """What the files hold now."""
         return self._snapshot
@@ -173,7 +200,7 @@ class Gateway:
         """Return what tells which hosts the operator trusts."""
         return host_matcher((*self.settings.trusted_hosts, *self._snapshot.gateway.trusted_hosts))
 
-    def _leaf_of(self) -> Callable[[TargetSpec, bool], ImageTarget]:
+    def leaf_of(self) -> Callable[[TargetSpec, bool], ImageTarget]:
         """Return what makes the node that talks to one target."""
         outside = Outside(
             transport=self._transport,
@@ -185,8 +212,18 @@ class Gateway:
             flights=self._flights,
             till=self._till,
             trusts=self.trusts(),
+            traced=None if self.telemetry.traces is None else self.telemetry.traces.headers_of,
         )
-        return lambda spec, checks: ImageTarget(spec, PROVIDERS[spec.provider], outside, checks)
+
+        def leaf(spec: TargetSpec, checks: bool) -> ImageTarget:  # noqa: FBT001 - as the tree calls it
+            made = ImageTarget(spec, PROVIDERS[spec.provider], outside, checks)
+            self.telemetry.targets.note(made)
+            return made
+
+        return leaf
+
+    def _is_stored(self, workspace: str, config: str) -> bool:
+        return self.stores is not None and self.stores.stored.config(workspace, config) is not None
 
     def _new_chooser(self) -> Chooser:
         settings, stores, gateway = self.settings, self.stores, self._snapshot.gateway
@@ -208,7 +245,7 @@ class Gateway:
             stored=None if stores is None else stores.stored,
             default_config=self.settings.default_config or None,
             trusted_hosts=self.settings.trusted_hosts,
-            make_leaf=self._leaf_of(),
+            make_leaf=self.leaf_of(),
         )
 
 

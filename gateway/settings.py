@@ -122,6 +122,17 @@ class Settings:
     drain_seconds: float = _setting(
         190.0, "Seconds in which running requests may finish after SIGTERM.", low=0, high=3600
     )
+    otel_endpoint: str = _setting(
+        "",
+        "Collector that takes traces over OTLP/HTTP: http://collector:4318.  [default: as OTEL_EXPORTER_OTLP_ENDPOINT "
+        "says, else no traces]",
+    )
+    otel_headers: str = _setting(
+        "", "Headers for that collector: name=value, several separated by commas.", secret=True
+    )
+    log_format: str = _setting(
+        "text", "Lines of the log: text for people, or json for machines.", choices=("text", "json")
+    )
     log_level: str = _setting("info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error"))
 
 

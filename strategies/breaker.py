@@ -89,6 +89,10 @@ class Breaker:
         """Return leave for an attempt although it is barred, as nothing else is left to try."""
         return self._lease
 
+    def open_for(self, now: float) -> float | None:
+        """Return for how many seconds it stays open; 0 while it is half open, `None` where it is closed."""
+        return None if self._until is None else max(self._until - now, 0.0)
+
     def leave(self, lease: Lease, now: float, rng: random.Random, *, well: bool | None) -> None:
         """Take leave back: the target turned out well, or sick, or neither can be said."""
         if self._probe is lease:

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Literal
 
 from strategies.breaker import DEFAULT_BREAKER, Breaker, BreakerRule
 from strategies.node import Cause, Failure, Outcome, Success
@@ -16,6 +17,8 @@ _UNANSWERED_SECONDS = 60.0
 _REMEMBERED = 128
 _ENOUGH = 20
 """Answers that are needed before anything is said of how long they take."""
+
+State = Literal["well", "trying", "sick", "left alone"]
 
 # What is wrong with the request, or with the time its caller gives it, says nothing about the target.
 _SAYS_NOTHING = frozenset({Cause.POLICY, Cause.INVALID, Cause.UNSUPPORTED, Cause.BUDGET, Cause.DEADLINE})
@@ -59,6 +62,21 @@ class Health:
             return (self._latency if self._is_known else _UNANSWERED_SECONDS) * (self.in_flight + 1)
         now = asyncio.get_running_loop().time()
         return self._latency * math.exp((self._measured - now) / _IDLE_DECAY_SECONDS)
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds that its answers took of late, where there were any."""
+        return self._latency if self._is_known else None
+
+    def told(self, now: float) -> tuple[State, float]:
+        """Return how it is, and for how many seconds it is left alone."""
+        left_alone = self.throttled - now
+        if left_alone > 0:
+            return "left alone", left_alone
+        open_for = self.breaker.open_for(now)
+        if open_for is None:
+            return "well", 0.0
+        return ("sick", open_for) if open_for else ("trying", 0.0)
 
     @property
     def _is_known(self) -> bool:

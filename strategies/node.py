@@ -132,6 +132,8 @@ class Journey:
     attempts: list[Try] = field(default_factory=list)
     maybe_billed: int = 0
     """Failed attempts that may have been billed."""
+    risked: float = 0.0
+    """What was spent or may have been, in US dollars, at targets whose config limits it."""
     beside: int = 0
     """Targets that are being asked beside another one, which may be billed whatever becomes of it."""
     over: bool = False

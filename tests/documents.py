@@ -19,6 +19,7 @@ class Block:
 
     `<!-- run -->` or `<!-- run: needs server -->`: is executed, in the order of its document.
     `<!-- config -->` or `<!-- config: gateway.yaml -->`: is read by the gateway, as a config or as that file.
+    `<!-- printed -->`: is what the block before it prints; `…` stands for anything.
     `<!-- shown: reason -->`: is only for reading, and the reason says why.
     """
 

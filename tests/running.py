@@ -1,4 +1,4 @@
-"""The gateway as a user runs it: the real command in a process of its own, on a free port."""
+"""The gateway as a user runs it, in a process of its own, on a free port."""
 
 import contextlib
 import os
@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.nursery import Nursling, nursery
+
 ROOT = Path(__file__).parent.parent
+READ_AT_THE_START = ("PYTHON", "SSL_")
+"""Variables that somebody looks at while the program is being read: such a gateway is the command itself."""
 _BOUND = re.compile(r"http://[^\s]+:(\d+)")
 
 
 @dataclass
 class Running:
-    process: subprocess.Popen[str]
+    process: Nursling | subprocess.Popen[str]
     url: str
     lines: list[str] = field(default_factory=list)
 
@@ -38,15 +42,20 @@ def serving(configs: Path, *arguments: str, env: dict[str, str] | None = None) -
 
 @contextlib.contextmanager
 def _started(configs: Path, *arguments: str, env: dict[str, str] | None) -> Iterator[Running]:
-    command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--configs", str(configs), *arguments]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command = ["serve", "--port", "0", "--configs", str(configs), *arguments]
+    environ = {**os.environ, **(env or {})}
+    process: Nursling | subprocess.Popen[str]
+    if any(name.startswith(READ_AT_THE_START) for name in env or {}):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", *command],
+            cwd=ROOT,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    else:
+        process = nursery(str(ROOT)).begin(command, folder=str(ROOT), environ=environ)
     assert process.stdout is not None
     running = Running(process, "")
     for line in process.stdout:

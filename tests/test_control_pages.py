@@ -7,11 +7,10 @@ own may differ.
 import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.docs.terminal import commands
 from tests.documents import ROOT, blocks
 from tests.running import serving
 
@@ -52,7 +51,9 @@ def test_a_page_does_what_it_says(page, tmp_path):
         if block.about == "gateway.yaml":
             (configs / "gateway.yaml").write_text(block.text)
     parts = told(page)
-    with serving(configs, "--data", str(data), env=SECRETS) as gateway:
+    found = tmp_path / "bin"
+    found.mkdir()
+    with serving(configs, "--data", str(data), env=SECRETS) as gateway, commands(found) as path:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "".join(script(block) for block, _ in parts)],
             cwd=tmp_path,
@@ -60,8 +61,7 @@ def test_a_page_does_what_it_says(page, tmp_path):
                 **os.environ,
                 **SECRETS,
                 "GATEWAY": gateway.url,
-                "PYTHONPATH": str(ROOT),
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "PATH": path,
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -58,6 +58,10 @@ class Callers:
         self._stored = stored
         self._admin = admin
 
+    def all(self) -> list[ApiKey]:
+        """Return the holders of all keys there are: of the files, and of the database."""
+        return [*self._keys.values(), *(() if self._stored is None else self._stored.api_keys())]
+
     @property
     def is_open(self) -> bool:
         """Whether nobody needs a key for pictures."""

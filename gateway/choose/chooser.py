@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,6 +115,19 @@ class Chooser:
             self.callers.check_allowed(caller, route, model, keys, by_operator=by_operator)
         return Choice(route, self.callers.credential(headers), model)
 
+    def virtual_keys(self, workspace: str) -> Mapping[str, VirtualKey]:
+        """Return the virtual keys that configs of a workspace may name."""
+        return self._keys_of(workspace)
+
+    def known(self, version: str) -> Route | None:
+        """Return the route of a version of a config, as long as it is one of now or of a while ago."""
+        return next((route for route in self.routes() if route.spec.version == version), None)
+
+    def routes(self) -> Iterator[Route]:
+        """Yield the routes that are known at the moment: of the files, and those that requests took of late."""
+        yield from self.declared.values()
+        yield from (route for route, _ in self._remembered.values())
+
     def _default_of(self, workspace: str) -> str | None:
         stored = None if self._stored is None else self._stored.default_config(workspace)
         return stored or self._default
@@ -205,6 +218,9 @@ class Chooser:
             return Document(data=kept.document), kept.slug
         document = read_inline(config)
         if document is not None:
+            if "tests" in document.data:
+                message = "`tests` are run for configs in files and stored ones; remove them from what requests bring."
+                raise InvalidConfig([document.problem("$.tests", message)])
             return document, None
         takes = "the id of a stored config, a JSON object, or base64 of one"
         if not _LIKE_A_WORD.fullmatch(config):

@@ -80,6 +80,10 @@ class Stored:
         """Return whose key this is."""
         return self._api_keys.get(self._digest(presented)) if self._api_keys else None
 
+    def api_keys(self) -> Iterator[ApiKey]:
+        """Yield the holders of all keys: one that is being rotated goes by two of them."""
+        return iter({key.id: key for key in self._api_keys.values()}.values())
+
     def config(self, workspace: str, slug: str) -> StoredConfig | None:
         """Return a config of a workspace, by its slug, or the id that its creator was given."""
         shelf = self._configs.get(workspace, {})

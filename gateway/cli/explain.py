@@ -16,12 +16,12 @@ from gateway.cli.files import id_of, look
 from gateway.compile import Route, compile_config
 from gateway.config.snapshot import is_gateway_file
 from gateway.config.spec import ConfigSpec, SettingsSpec, TargetSpec
-from gateway.config.suggest import did_you_mean
 from gateway.errors import GatewayError
 from gateway.explain import explain as explained
 from gateway.http.uploads import checked, described, from_data_url, upload_of
 from gateway.images import ImageRequest
 from gateway.providers import PROVIDERS
+from gateway.rehearsal import Act, UnknownAct, assumed
 from gateway.secret import Secret
 from gateway.target import ImageTarget, Outside
 from gateway.transport import Transport
@@ -36,8 +36,9 @@ _CALLERS_KEY = Secret("stands-for-the-key-that-the-caller-would-send")
 @click.option(
     "--assume",
     multiple=True,
-    metavar="TARGET=STATUS",
-    help="Take a target (by name or path) to answer with this status. May be given often, or with commas between.",
+    metavar="TARGET=ANSWER",
+    help="Take a target (by name or path) to answer with this status, or with a word such as timeout or unreachable. "
+    "May be given often, or with commas between.",
 )
 @click.option(
     "--format",
@@ -75,9 +76,9 @@ def explain(config: Path, written: str, metadata: str, assume: Sequence[str], st
 
     route = compile_config(spec, leaf_of)
     names = {name for path, target in route.targets.items() for name in (path, target.name) if name}
-    assumed = _assumed(assume, names)
+    acts = _assumed(assume, names)
     _refuse_as_the_gateway_would(request, route, outside.catalogue)
-    story = explained(route, request, leaf_of, assumed)
+    story = explained(route, request, leaf_of, acts)
     if style == "json":
         click.echo(orjson.dumps(story, option=orjson.OPT_INDENT_2))
     else:
@@ -146,21 +147,11 @@ def _strings(values: Mapping[str, Any], option: str) -> dict[str, str]:
     return dict(values)
 
 
-def _assumed(assume: Sequence[str], names: set[str]) -> dict[str, int]:
-    assumed = {}
-    for pair in (part.strip() for each in assume for part in each.split(",")):
-        target, _, status = pair.rpartition("=")
-        if not status.isdecimal() or not 200 <= int(status) <= 599:  # noqa: PLR2004 - HTTP's own numbers
-            raise click.UsageError(
-                f"--assume {pair}: expected TARGET=STATUS, such as primary=429, with a status from 200 to 599."
-            )
-        if target not in names:
-            known = ", ".join(sorted(names))
-            raise click.UsageError(
-                f"--assume {pair}: no target is called {target}{did_you_mean(target, names)} Its targets: {known}."
-            )
-        assumed[target] = int(status)
-    return assumed
+def _assumed(assume: Sequence[str], names: set[str]) -> dict[str, Act]:
+    try:
+        return assumed(",".join(assume), names)
+    except UnknownAct as unknown:
+        raise click.UsageError(f"--assume: {unknown}") from None
 
 
 def _refuse_as_the_gateway_would(request: ImageRequest, route: Route, catalogue: Catalogue) -> None:
@@ -195,12 +186,18 @@ def _branch(node: Mapping[str, Any]) -> Tree:
     for condition in node.get("conditions", ()):
         truth = {True: "holds", False: "does not hold", None: "not asked"}[condition["holds"]]
         query = orjson.dumps(condition["query"]).decode()
-        tree.add(Text.assemble(f"if {query} then {condition['then']}: ", (truth, "italic")))
+        values = ", ".join(f"{name} is {_shown(value)}" for name, value in condition["values"].items())
+        because = f" ({values})" if values else ""
+        tree.add(Text.assemble(f"if {query} then {condition['then']}: ", (truth, "italic"), because))
     if "problem" in node:
         tree.add(_problem(node["problem"]))
     for child in node["children"]:
         tree.add(_branch(child))
     return tree
+
+
+def _shown(value: object) -> str:
+    return "not there" if value is None else orjson.dumps(value).decode()
 
 
 def _kind(node: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import click
 import orjson
 from starlette.types import ASGIApp
 
-from gateway import server
+from gateway import server, telemetry
 from gateway.app import build
 from gateway.config.last_good import LastGood
 from gateway.config.suggest import did_you_mean
@@ -73,6 +73,7 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
     try:
         early = read(flags, os.environ, {})
         _log_to_stderr(early.log_level)
+        telemetry.write_logs_as(early.log_format)
         last_good = None if print_settings else LastGood(data_folder(early) / "last-good")
         live: Configs = LiveConfigs(early.configs, os.environ, last_good) if early.configs else NoConfigs()
         settings = read(flags, os.environ, live.snapshot.gateway.server)
@@ -91,6 +92,9 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
         raise click.UsageError("admin_key: expected 16 to 512 visible ASCII characters.")
     if settings.alert_webhook and not settings.alert_webhook.startswith(("https://", "http://")):
         raise click.UsageError("alert_webhook: expected an address such as https://hooks.example/beamsplitter.")
+    wrong = telemetry.objection(settings)
+    if wrong is not None:
+        raise click.UsageError(wrong)
     _refuse_redis(settings)
     if 0 < len(settings.alert_secret) < _SECRET_BYTES:
         raise click.UsageError(f"alert_secret: expected at least {_SECRET_BYTES} characters.")
@@ -102,6 +106,7 @@ def serve(*, print_settings: bool, **flags: Any) -> None:  # noqa: ANN401 - one 
     _refuse_open_doors(settings, live, stored_keys=first.api_keys)
     _refuse_lost_pictures(settings)
     logging.getLogger().setLevel(settings.log_level.upper())
+    telemetry.write_logs_as(settings.log_format)
     sys.exit(
         server.run(
             lambda: _application(settings, live),
@@ -220,8 +225,11 @@ def _greet(settings: Settings, live: Configs, port: int, admin_key: str | None) 
         f"  curl -s {url}/v1/images/generations -H 'content-type: application/json' \\\n"
         f"""    -d '{{"prompt": "an otter reading a map"{model}}}' | python3 -c "{decode}" > otter.png"""
     )
+    opened = "opened by the admin key; where that is lost, a start with BEAMSPLITTER_ADMIN_KEY set to a new one helps"
     if admin_key is not None:
+        opened = "opened by the admin key"
         click.echo(f"The admin key, made just now and never shown again: {admin_key}")
+    click.echo(f"The console: {url}/console ({opened})")
     sys.stdout.flush()
 
 

@@ -1,6 +1,6 @@
 """Conditions, compiled once: a query as it is written becomes a function of the request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway.config.operators import OPERATORS, Test, test_of
@@ -69,6 +69,19 @@ def _test(operand: Any, path: Path, reading: Reading) -> tuple[Test, bool]:  # n
             known = f" Operators are {listed((*OPERATORS, *_LOGIC), 'and')}." if guess == "." else ""
             reading.report(place, f"Unknown operator `{printable(operator)}`{guess}{known}")
     return _every(tests), bool(operand) and all(item == ("$exists", False) for item in operand.items())
+
+
+def fields_of(query: Any) -> Iterator[str]:  # noqa: ANN401
+    """Yield the fields of a request that a query asks for, each as often as it does."""
+    if isinstance(query, list):
+        for part in query:
+            yield from fields_of(part)
+        return
+    for key, operand in query.items() if isinstance(query, dict) else ():
+        if key in _LOGIC:
+            yield from fields_of(operand)
+        else:
+            yield key
 
 
 def finder(key: str) -> Find | None:

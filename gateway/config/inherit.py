@@ -36,6 +36,8 @@ class Settings:
     max_in_flight: int | None = None
     adapt: Adapt | None = None
     billing: Billing | None = None
+    max_cost: float | None = None
+    """US dollars."""
     verify: bool | None = None
     persist: bool | None = None
     url_ttl: int | None = None
@@ -59,6 +61,7 @@ def below(outer: Settings, inner: Settings) -> Settings:
         max_in_flight=_nearer(inner.max_in_flight, outer.max_in_flight),
         adapt=_nearer(inner.adapt, outer.adapt),
         billing=_nearer(inner.billing, outer.billing),
+        max_cost=_less(inner.max_cost, outer.max_cost),
         verify=_nearer(inner.verify, outer.verify),
         persist=_nearer(inner.persist, outer.persist),
         url_ttl=_nearer(inner.url_ttl, outer.url_ttl),
@@ -84,6 +87,7 @@ def settings_of(node: dict[str, Any], path: Path, reading: Reading) -> dict[str,
         "max_in_flight": given(node, "max_in_flight"),
         "adapt": given(node, "adapt"),
         "billing": given(node, "billing"),
+        "max_cost": given(node, "max_cost_usd"),
         "verify": given(delivery, "verify"),
         "persist": given(delivery, "persist"),
         "url_ttl": given(delivery, "url_ttl"),
@@ -185,6 +189,10 @@ def _merged(outer: Shaping, inner: Shaping) -> Shaping:
 
 def _united(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**outer, **inner} if outer and inner else inner or outer
+
+
+def _less(inner: float | None, outer: float | None) -> float | None:
+    return min((each for each in (inner, outer) if each is not None), default=None)
 
 
 def _nearer(inner: Any, outer: Any) -> Any:  # noqa: ANN401 - whatever a setting holds

@@ -168,6 +168,7 @@ def _target(node: dict[str, Any], place: Place, settings: Settings, **found: Any
         shaping=settings.shaping,
         adapt=settings.adapt or "report",
         billing=settings.billing or "once",
+        max_cost=settings.max_cost,
         fan_out=bool(given(node, "fan_out")),
         verify=settings.verify is not False,
         persist=bool(settings.persist),

@@ -56,7 +56,7 @@ def _decoded(text: str | bytes, file: str) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         _refuse(file, "the file is not UTF-8 text; save it as UTF-8.", line, 1)
     if not decoded.strip():
-        _refuse(file, "the file is empty; write a config, or delete the file.", 1, 1)
+        _refuse(file, "the file is empty; fill it, or delete it.", 1, 1)
     return decoded
 
 
@@ -127,9 +127,9 @@ class _Reader:
                 case _:
                     data = self._value(event, "$", 1)
                     if not isinstance(data, dict):
-                        self._stop(event.start_mark, "$", "a config is an object: lines of `key: value`.")
+                        self._stop(event.start_mark, "$", "the file has to hold an object: lines of `key: value`.")
         if not documents:
-            _refuse(self._file, "the file is empty; write a config, or delete the file.", 1, 1)
+            _refuse(self._file, "the file is empty; fill it, or delete it.", 1, 1)
         return data
 
     def _value(self, event: Any, path: str, depth: int, place: tuple[int, int] | None = None) -> Any:  # noqa: ANN401

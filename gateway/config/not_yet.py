@@ -10,9 +10,6 @@ _HOOKS = "hooks are not part of this version yet; remove `{}`"
 
 NOT_YET = {
     "is_open": "the gateway itself finds out whether a target is well; remove `{}`, and say when by `cb_config`",
-    "max_cost_usd": "money ceilings of single requests are not part of this version yet; remove `{}` and bound "
-    "`max_attempts` instead",
-    "tests": "tests inside configs are not run by this version yet; remove `{}`",
     "usage_limits": "limits belong to virtual keys, API keys and `budgets`; remove `{}`",
     "rate_limits": "limits belong to virtual keys, API keys and `budgets`; remove `{}`",
     "input_guardrails": _GUARDRAILS,

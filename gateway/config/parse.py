@@ -6,12 +6,13 @@ from typing import Any
 
 import orjson
 
+from gateway.config.cases import cases_of
 from gateway.config.document import Document
 from gateway.config.grammar import read_config
 from gateway.config.inherit import NOTHING
 from gateway.config.leaf import Place, Surroundings
 from gateway.config.provider_fields import SECRET_FIELDS
-from gateway.config.reading import FAULTY, Reading
+from gateway.config.reading import FAULTY, Reading, given
 from gateway.config.spec import ConfigSpec, NodeSpec, SettingsSpec
 from gateway.config.tree import node_spec
 from gateway.config.virtual_key import VirtualKey
@@ -47,6 +48,7 @@ def parse(
             host_from_header=host_from_header,
         )
         spec = node_spec(clean, Place(path=(), tree_path="config", inherited=NOTHING, deadline=None), around)
+    cases = () if clean is FAULTY or spec is None else cases_of(given(clean, "tests"), spec, reading)
     if document.problems or reading.problems or spec is None:
         raise InvalidConfig([*document.problems, *reading.problems])
     return ConfigSpec(
@@ -55,6 +57,7 @@ def parse(
         description=clean.get("description"),
         version=_version(clean),
         max_attempts=clean.get("max_attempts"),
+        cases=cases,
     )
 
 
@@ -86,5 +89,7 @@ def needs_target(document: Document) -> bool:
     return not (isinstance(model, str) and model.startswith("@"))  # `@slug/model` names a virtual key
 
 
-def _version(clean: Any) -> str:  # noqa: ANN401 - any JSON value
-    return hashlib.sha256(orjson.dumps(clean, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+def _version(clean: dict[str, Any]) -> str:
+    """Return what the version of a config is called: tests are no part of what it does."""
+    does = {name: value for name, value in clean.items() if name != "tests"}
+    return hashlib.sha256(orjson.dumps(does, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]

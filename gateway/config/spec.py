@@ -7,7 +7,7 @@ from typing import Any, Literal
 from gateway.images import ImageRequest
 from gateway.ledger import Account
 from gateway.secret import Secret
-from strategies import DEFAULT_BREAKER, BreakerRule
+from strategies import DEFAULT_BREAKER, BreakerRule, Cause
 
 Adapt = Literal["strict", "report", "lenient"]
 Algorithm = Literal["weighted", "least_latency", "least_inflight", "cheapest"]
@@ -100,6 +100,8 @@ class TargetSpec:
     shaping: Shaping = Shaping()
     adapt: Adapt = "report"
     billing: Billing = "once"
+    max_cost: float | None = None
+    """US dollars that a request may cost by the time this target has answered."""
     fan_out: bool = False
     """Whether several calls are made where one makes fewer pictures than the caller asked for."""
     verify: bool = True
@@ -172,6 +174,51 @@ NodeSpec = TargetSpec | FallbackSpec | LoadBalanceSpec | ConditionalSpec | Singl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectSpec:
+    """What a test expects; `None` where it says nothing."""
+
+    status: int | None = None
+    target: str | None = None
+    """Name or path of the target whose answer is told."""
+    attempts: int | None = None
+    tried: tuple[str, ...] | None = None
+    """The targets of all attempts, in order."""
+    cause: str | None = None
+    code: str | None = None
+    adaptations: tuple[str, ...] | None = None
+    """All of them, each as `x-gateway-adaptations` says it."""
+    headers: Mapping[str, str] | None = None
+    cost_usd: float | None = None
+    max_cost_usd: float | None = None
+    max_seconds: float | None = None
+    maybe_billed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSpec:
+    """What a provider is taken to do with one call."""
+
+    answer: int | Cause = 200
+    seconds: float = 0.0
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSpec:
+    """One entry of `tests:`."""
+
+    name: str
+    index: int
+    request: Mapping[str, Any]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: str = "/v1/images/generations"
+    given: Mapping[str, tuple[AnswerSpec, ...]] = field(default_factory=dict)
+    """Path of a target → what it answers, call by call; the last answer is repeated."""
+    expect: ExpectSpec = ExpectSpec()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigSpec:
     """A whole config."""
 
@@ -181,6 +228,8 @@ class ConfigSpec:
     version: str = ""
     """The first 12 hex digits of the SHA-256 of the canonical document: `x-gateway-config-version`."""
     max_attempts: int | None = None
+    cases: "tuple[CaseSpec, ...]" = ()
+    """The tests that are written in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

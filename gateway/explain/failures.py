@@ -10,14 +10,9 @@ Failures = tuple[Failure, ...]
 """How a node may fail: one of each kind; none where it is sure to answer."""
 
 
-def of_status(status: int, message: str = "") -> Failure:
-    """Return what an answer means that says nothing but its status."""
-    return failure_of(Received(status, {}, b""), message)
-
-
 def _of_each_kind() -> Iterator[Failure]:
     for status in range(400, 600):
-        plain = of_status(status)
+        plain = failure_of(Received(status, {}, b""), "")
         yield plain
         if plain.cause is Cause.INVALID or plain.cause is Cause.AUTH:
             yield replace(plain, cause=Cause.POLICY)

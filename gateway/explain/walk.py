@@ -1,12 +1,11 @@
 """The story of a route before it runs: the tree walked with a request in hand, nothing sent, nothing spent."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.catalogue import price_range
-from gateway.compile import Route, fallback_rule, retry_rule
+from gateway.compile import Route, fallback_rule
+from gateway.config.conditions import fields_of, finder
 from gateway.config.spec import (
     ConditionalSpec,
     FallbackSpec,
@@ -15,10 +14,12 @@ from gateway.config.spec import (
     SingleSpec,
     TargetSpec,
 )
-from gateway.explain.failures import ANY_FAILURE, Failures, of_status
-from gateway.explain.first_send import first_send, shown
-from gateway.explain.worst_case import Worst, worst_of
-from gateway.images import CacheStatus, ImageRequest, Part
+from gateway.explain.candidate import LEFT_ALONE, Known, candidate, problem_of, retries_of
+from gateway.explain.failures import ANY_FAILURE, Failures
+from gateway.explain.first_send import shown
+from gateway.explain.worst_case import Worst
+from gateway.images import CacheStatus, ImageRequest
+from gateway.rehearsal import Act
 from gateway.target import ImageTarget
 from strategies import BILLING, NO_ROUTE, Failure
 
@@ -29,17 +30,21 @@ def explain(
     route: Route,
     request: ImageRequest,
     leaf_of: LeafOf,
-    assume: Mapping[str, int] | None = None,
+    assume: Mapping[str, Act] | None = None,
     *,
     seconds: float | None = None,
     kept: Mapping[str, CacheStatus] | None = None,
+    now: float | None = None,
+    all_ways: bool = False,
 ) -> dict[str, Any]:
     """Return the walked tree.
 
-    `assume` says which status a target, by name or path, is taken to answer with; `seconds` what the caller allows;
-    `kept` what the caches of targets, by path, have to say.
+    `assume` says what a target, by name or path, is taken to answer; `seconds` what the caller allows; `kept` what the
+    caches of targets, by path, have to say. With `now`, on the loop's clock, it is told how targets are at the moment.
+    `all_ways` follows every way that some request might take, whatever the conditions say of this one.
     """
-    walk = _Walk(request, leaf_of, assume or {}, route.renames, kept or {})
+    known = Known(assume or {}, kept or {}, now, all_ways=all_ways)
+    walk = _Walk(request, leaf_of, known, renames=route.renames)
     tree, _, worst = walk.node(route.spec.root)
     attempts = min(worst.attempts, route.spec.max_attempts or worst.attempts)
     # All paid attempts but the last have failed, and the money rule says how many of those there may be.
@@ -69,15 +74,14 @@ class _Walk:
         self,
         request: ImageRequest,
         leaf_of: LeafOf,
-        assume: Mapping[str, int],
-        renames: bool,  # noqa: FBT001
-        kept: Mapping[str, CacheStatus],
+        known: Known,
+        *,
+        renames: bool,
     ) -> None:
         self._request = request
         self._leaf_of = leaf_of
-        self._assume = assume
+        self._known = known
         self._renames = renames
-        self._kept = kept
         self.cache: CacheStatus | None = None
         """What the cache of the first target that is reached says."""
         self._billed = 0
@@ -144,6 +148,8 @@ class _Walk:
         return _inner(spec, "loadbalance", children) | about, all_failures, worst
 
     def _conditional(self, spec: ConditionalSpec) -> tuple[dict[str, Any], Failures, Worst]:
+        if self._known.all_ways:
+            return self._any_way(spec)
         chosen: int | None = None
         conditions = []
         for condition in spec.conditions:
@@ -151,7 +157,10 @@ class _Walk:
             if holds:
                 chosen = condition.then
             target = spec.children[condition.then]
-            conditions.append({"query": condition.query, "then": target.name or target.path, "holds": holds})
+            values = {} if holds is None else _values(condition.query, self._request)
+            conditions.append(
+                {"query": condition.query, "then": target.name or target.path, "holds": holds, "values": values}
+            )
         by_default = chosen is None
         if by_default:
             chosen = spec.default
@@ -168,8 +177,23 @@ class _Walk:
         told["chosen"] = None if chosen is None else children[chosen]["path"]
         told["by_default"] = by_default and chosen is not None
         if chosen is None:
-            told["problem"] = _problem(NO_ROUTE)
+            told["problem"] = problem_of(NO_ROUTE)
         return told, failures, worst
+
+    def _any_way(self, spec: ConditionalSpec) -> tuple[dict[str, Any], Failures, Worst]:
+        children: list[dict[str, Any]] = []
+        failures: Failures = ()
+        worst = Worst()
+        before, after = self._billed, []
+        for child in spec.children:
+            self._billed = before
+            told, child_failures, child_worst = self.node(child)
+            after.append(self._billed)
+            children.append(told)
+            worst = worst.or_else(child_worst)
+            failures += child_failures
+        self._billed = min(after)
+        return _inner(spec, "conditional", children), failures, worst
 
     def _single(self, spec: SingleSpec) -> tuple[dict[str, Any], Failures, Worst]:
         told, failures, worst = self.node(spec.children[0])
@@ -177,78 +201,34 @@ class _Walk:
         return _inner(spec, "single", [told, *rest]), failures, worst
 
     def _target(self, spec: TargetSpec) -> tuple[dict[str, Any], Failures, Worst]:
-        leaf = self._leaf_of(spec, self._renames)
-        told: dict[str, Any] = {
-            "path": spec.path,
-            "name": spec.name,
-            "mode": "target",
-            "reachable": True,
-            "provider": spec.provider,
-            "virtual_key": spec.virtual_key,
-            "request_timeout_ms": None if spec.request_timeout is None else round(spec.request_timeout * 1000),
-            "retries": spec.retry.attempts,
-            "billing": spec.billing,
-        }
-        told["cache"] = self._kept.get(spec.path, "DISABLED" if spec.cache is None else "MISS")
-        self.cache = self.cache or told["cache"]
-        if spec.hedge is not None:
-            after = spec.hedge.after
-            told["hedge_after"] = "95 % of its answers" if after is None else f"{after * 1000:.0f} ms"
-        prepared = leaf.prepare(self._request)
-        if isinstance(prepared, Failure):
-            told["problem"] = _problem(prepared)
-            return told, (prepared,), Worst(attempts=1)
-        if prepared.calls > 1:
-            share = Part(0, prepared.request.params["n"])
-            shared = leaf.prepare(replace(self._request, part=share))
-            if isinstance(shared, Failure):
-                told["problem"] = _problem(shared)
-                return told, (shared,), Worst(attempts=1)
-            prepared = replace(shared, asked=prepared.asked, calls=prepared.calls)
-        params = prepared.request.params
-        told["model"] = params.get("model")
-        told["adaptations"] = [str(adaptation) for adaptation in prepared.adaptations]
-        step = first_send(leaf, prepared.request)
-        status = next((self._assume[key] for key in (spec.name or "", spec.path) if key in self._assume), None)
-        told["assumed"] = status
-        if isinstance(step, Failure):
-            told["problem"] = _problem(step)
-            if status is None or not step.reached:
-                return told, (self._certain(spec, step),), Worst(attempts=1 + _retries(spec, step))
-        else:
-            told["send"] = step
-        row = prepared.row
-        prices = None if row is None else price_range(row, params, prepared.asked)
-        if prepared.calls > 1:
-            told["calls"] = prepared.calls
-        told["price_usd"] = None if prices is None else list(prices)
-        return (
-            told,
-            self._failures(spec, status),
-            worst_of(spec, math.nan if prices is None else prices[1], prepared.calls),
-        )
+        found = candidate(self._leaf_of(spec, self._renames), self._request, self._known)
+        self.cache = self.cache or found.told["cache"]
+        if found.fails is not None:
+            return found.told, (self._certain(spec, found.fails),), found.worst
+        skipped = () if found.is_well else (LEFT_ALONE,)
+        return found.told, skipped + self._failures(spec, found.act), found.worst
 
-    def _failures(self, spec: TargetSpec, status: int | None) -> Failures:
-        """Return how a target may fail that is taken to answer with the status, if with any."""
-        if status is None:
+    def _failures(self, spec: TargetSpec, act: Act | None) -> Failures:
+        """Return how a target may fail that is taken to answer so, where that is said."""
+        if act is None:
             spent = self._billed + 1 > BILLING[spec.billing]
             return tuple(
                 replace(failure, terminal=True) if spent and failure.billable else failure for failure in ANY_FAILURE
             )
-        if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
-            return ()
-        return (self._certain(spec, of_status(status, f"assumed to answer {status}")),)
+        return () if act.paints else (self._certain(spec, act.failure(spec.provider)),)
 
     def _certain(self, spec: TargetSpec, failure: Failure) -> Failure:
         """Count what is sure to happen, and mark it where the money rule lets nothing follow it."""
         if not failure.billable:
             return failure
-        self._billed += 1 + _retries(spec, failure)
+        self._billed += 1 + retries_of(spec, failure)
         return replace(failure, terminal=self._billed > BILLING[spec.billing])
 
 
-def _retries(spec: TargetSpec, failure: Failure) -> int:
-    return spec.retry.attempts if retry_rule(spec).applies(failure) else 0
+def _values(query: Mapping[str, Any], request: ImageRequest) -> dict[str, Any]:
+    """Return what a request has in the fields that a condition asks for; null for what it has not."""
+    finds = {name: finder(name) for name in fields_of(query)}
+    return {name: shown(find(request)) for name, find in finds.items() if find is not None}
 
 
 def _why_it_ends(failures: Failures) -> str:
@@ -257,10 +237,6 @@ def _why_it_ends(failures: Failures) -> str:
     if all(failure.terminal for failure in failures):
         return "may have been billed too often by then (`billing`)"
     return "is not passed over by this fallback"
-
-
-def _problem(failure: Failure) -> dict[str, Any]:
-    return {"cause": failure.cause.value, "code": failure.code, "message": failure.message}
 
 
 def _inner(spec: NodeSpec, mode: str, children: list[dict[str, Any]]) -> dict[str, Any]:

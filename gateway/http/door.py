@@ -19,13 +19,20 @@ from gateway.http.decode import trace_id_of
 CALLER = "gateway.caller"
 """Where the scope of a request that came in says whose it is: an `ApiKey`, or `None` where the gateway is open."""
 
-_OPEN = re.compile(rb"/livez|/readyz|/openapi\.json|(?:/v1)?/images/files/[A-Za-z0-9._-]+")
-"""Probes and the description of the API tell nothing of anybody's pictures; links to those carry a signature."""
+_OPEN = re.compile(
+    rb"/livez|/readyz|/metrics|/openapi\.json|/docs(?:/[A-Za-z0-9._/-]*)?|/llms\.txt|/console(?:/[A-Za-z0-9._/-]*)?|"
+    rb"(?:/v1)?/images/files/[A-Za-z0-9._-]+"
+)
+"""Probes, descriptions and the console's files tell nothing of anybody's pictures; links to those are signed."""
 
 IMAGES = tuple(f"{root}/images/{what}" for root in ("/v1", "") for what in ("generations", "edits", "variations"))
 _PAINTED = frozenset(path.encode() for path in IMAGES)
 """What most requests are for; no pattern has to be tried on them."""
-_CONTROL = re.compile(r"(?:/v1)?/(?:configs|virtual-keys|api-keys|logs|feedback|analytics)(?:/.*)?", re.DOTALL)
+_CONTROL = re.compile(
+    r"(?:/v1)?/(?:configs|virtual-keys|api-keys|logs|feedback|analytics|"
+    r"check|explain|simulate|routes|health|budgets|declared-keys|schemas)(?:/.*)?",
+    re.DOTALL,
+)
 """What nobody does without a key, even where the gateway is open. Paths as the routes see them."""
 _SIGNED = re.compile(rb"(?:/v1)?/logs/exports/[A-Za-z0-9-]+/file")
 

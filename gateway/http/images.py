@@ -4,9 +4,9 @@ import logging
 import math
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
 
@@ -16,6 +16,7 @@ from gateway.choose.payers import payers_of
 from gateway.compile import Route
 from gateway.errors import GatewayError, TooOften
 from gateway.http import reply, told
+from gateway.http.assumed import ASSUME, acts_in
 from gateway.http.body import Ahead, ClientGone, unless_gone
 from gateway.http.decode import (
     flag_of,
@@ -25,20 +26,33 @@ from gateway.http.decode import (
     trace_id_of,
 )
 from gateway.http.door import CALLER
-from gateway.http.idempotency import REPLAYED, Once
+from gateway.http.idempotency import Once
 from gateway.http.incoming import Incoming
-from gateway.http.keyed import is_final, key_of
+from gateway.http.keyed import key_of
+from gateway.http.painting import Painting
 from gateway.http.record import Record, Records
 from gateway.http.seats import SHARE_OF_DEADLINE, WAIT_SECONDS, FullHouse, Seats
 from gateway.http.spool import Closing
 from gateway.images import ImageRequest
+from gateway.rehearsal import Act
 from gateway.target import REFRESH, Till
 from gateway.transport import ByteBudget, Room
-from gateway.wire import Outcome
-from strategies import Cause, Context, Failure, Journey, Success
+from strategies import Cause, Context, Failure, Journey
 
-Explain = Callable[[Choice, ImageRequest, float], Awaitable[bytes]]
-"""Given the seconds for the whole request as well."""
+_EXPLAIN = "x-gateway-explain"
+
+
+class Ways(Protocol):
+    """What can be said of a route, and done with one, for a single request."""
+
+    async def explained(self, choice: Choice, request: ImageRequest, seconds: float, /) -> bytes:
+        """Return the story of the route, for a request that has so many seconds."""
+        ...
+
+    def assuming(self, route: Route, acts: Mapping[str, Act], /) -> Route:
+        """Return the same route, in which some targets are taken to fail."""
+        ...
+
 
 _DEADLINE_SECONDS = 180.0
 """Of a request whose caller names none, as long as nobody knows which config is meant."""
@@ -56,7 +70,7 @@ class Images:
     def __init__(
         self,
         chooser: Callable[[], Chooser],
-        explain: Explain,
+        ways: Ways,
         *,
         incoming: Incoming,
         budget: ByteBudget,
@@ -67,7 +81,7 @@ class Images:
     ) -> None:
         """Take what it needs to find the route, which may change while it serves."""
         self._chooser = chooser
-        self._explain = explain
+        self._ways = ways
         self._incoming = incoming
         self._budget = budget
         self._once = once
@@ -85,6 +99,7 @@ class Images:
         trace_id = record.trace_id
         try:
             record.trace_id = trace_id = trace_id_of(headers) or trace_id
+            self._records.begin(record, headers)
             call = _Call(scope["path"], headers, receive, room, closing, record)
             tenant = "" if record.caller is None else record.caller.known_as
             leave = self._seats.take(tenant)
@@ -93,6 +108,7 @@ class Images:
             if answer is not None:
                 await _write(send, receive, answer, trace_id)
         except FullHouse as caught:
+            self._records.turn_away()
             answer = reply.error(caught)
             answer[1].append((b"x-portkey-trace-id", trace_id.encode("latin-1")))
             await reply.write(send, *answer)
@@ -121,6 +137,12 @@ class Images:
         call.queued = time.perf_counter() - began
         return leave
 
+    def _assuming(self, route: Route, headers: Mapping[str, str]) -> Route:
+        """Return the route as the caller wants it played; a story is told of the real one."""
+        if flag_of(headers, _EXPLAIN):
+            return route
+        return self._ways.assuming(route, acts_in(headers, route, only_failures=True))
+
     async def _answer(self, call: "_Call", trace_id: str) -> reply.Answer | None:
         headers, chooser = call.headers, self._chooser()
         params = await self._incoming.params(call.path, headers, call.receive, call.room, call.closing)
@@ -144,21 +166,21 @@ class Images:
             payers=tuple(account for account in payers if account.limit is not None) if payers else (),
             room=call.room,
         )
-        route = choice.route
+        route = choice.route if ASSUME not in headers else self._assuming(choice.route, headers)
         objected = objection(request, route, chooser.catalogue)
         if objected is not None:
             raise objected
         seconds = seconds_allowed(headers, route.deadline) - call.queued
         flag_of(headers, REFRESH)
-        if flag_of(headers, "x-gateway-explain"):
-            return 200, [reply.JSON], await self._explain(choice, request, seconds)
+        if flag_of(headers, _EXPLAIN):
+            return 200, [reply.JSON], await self._ways.explained(choice, request, seconds)
         for account in payers:
             refused = account.rates and await self._till().admit(account, _count(params))
             if refused:
                 raise _too_often(refused)
         journey = Journey(rng=self._rng, max_attempts=route.spec.max_attempts)
         context = Context(journey, journey.loop.time() + seconds)
-        painting = _Painting(request, route, context, call.record, started, call.queued, self._records)
+        painting = Painting(request, route, context, call.record, started, call.queued, self._records)
         try:
             if key is None:
                 answer, _ = await unless_gone(painting(), call.receive)
@@ -168,7 +190,8 @@ class Images:
             return painting.once(await unless_gone(once, call.receive))
         except ClientGone:
             words = "its request was cancelled" if key is None else "its request goes on, as it has an idempotency key"
-            _log.info("the caller left; %s: %s trace=%s", words, told.brief(journey, route), trace_id)
+            event = {"event": "request_left", "trace_id": trace_id}
+            _log.info("the caller left; %s: %s trace=%s", words, told.brief(journey, route), trace_id, extra=event)
             if key is None:
                 painting.keep(_GONE, _LEFT, told.story(_GONE, journey, route))
             return None
@@ -183,58 +206,8 @@ async def _write(send: Send, receive: Receive, answer: reply.Answer, trace_id: s
     try:
         await unless_gone(reply.write(send, *answer), receive)
     except ClientGone:
-        _log.info("the caller left in the middle of its events trace=%s", trace_id)
-
-
-@dataclass(slots=True, eq=False)
-class _Painting:
-    """One request, admitted and on its way through the tree of its route."""
-
-    request: ImageRequest
-    route: Route
-    context: Context
-    record: Record
-    started: float
-    queued: float
-    records: Records
-
-    @property
-    def sent(self) -> bool:
-        """Whether anything has been sent to a provider by now."""
-        return any(attempt.sent for attempt in self.context.journey.attempts)
-
-    async def __call__(self) -> tuple[reply.Answer, bool]:
-        """Return the answer, and whether it is one to be kept for whoever repeats the request."""
-        request, route, journey, trace_id = self.request, self.route, self.context.journey, self.record.trace_id
-        outcome = await route.tree(request, self.context)
-        out: reply.Headers
-        content: reply.Content
-        if isinstance(outcome, Success):
-            status = 200
-            out, content = reply.success(outcome.reply, request)
-            if _log.isEnabledFor(logging.DEBUG):
-                _log.debug("answered: %s trace=%s", told.brief(journey, route), trace_id)
-        else:
-            status, out, content = reply.failure(outcome, journey, told.rows(journey, route))
-            _log_failure(status, outcome, journey, route, trace_id, self.started)
-        story = told.story(outcome, journey, route)
-        seconds = time.perf_counter() - self.started
-        out.extend(told.headers(outcome, journey, route, trace_id, seconds, self.queued, story=story))
-        self.keep(outcome, status, story)
-        return (status, out, content), is_final(outcome, journey)
-
-    def once(self, answer: reply.Answer) -> reply.Answer:
-        """Return the answer of the one run under a key, as this request's own; what another made has its record too."""
-        status, out, content = answer
-        if REPLAYED in out:
-            self.records.keep(self.record.replayed(self.request, self.route, status, self.queued))
-        return status, told.traced(out, self.record.trace_id), content
-
-    def keep(self, outcome: Outcome, status: int, story: told.Story) -> None:
-        """Keep the record of the request, before anybody is answered."""
-        journey, queued = self.context.journey, self.queued
-        row = self.record.answered(self.request, self.route, journey, outcome, status, queued, story)
-        self.records.keep(row)
+        event = {"event": "events_cut", "trace_id": trace_id}
+        _log.info("the caller left in the middle of its events trace=%s", trace_id, extra=event)
 
 
 @dataclass(slots=True)
@@ -249,30 +222,6 @@ class _Call:
     record: Record
     queued: float = 0.0
     """Seconds that it waited for its turn."""
-
-
-def _log_failure(status: int, failed: Failure, journey: Journey, route: Route, trace_id: str, started: float) -> None:
-    """Write the one line that an operator finds by the trace id: no prompt, and no word of the provider's."""
-    milliseconds = round((time.perf_counter() - started) * 1000)
-    brief = told.brief(journey, route)
-    _log.warning(
-        "failed: %d %s %s ms=%d trace=%s",
-        status,
-        failed.cause.value,
-        brief,
-        milliseconds,
-        trace_id,
-        extra={
-            "event": "request_failed",
-            "status": status,
-            "cause": failed.cause.value,
-            "config": route.spec.id,
-            "attempts": told.rows(journey, route),
-            "maybe_billed": journey.maybe_billed,
-            "ms": milliseconds,
-            "trace_id": trace_id,
-        },
-    )
 
 
 def _count(params: dict[str, Any]) -> int:

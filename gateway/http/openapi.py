@@ -129,6 +129,17 @@ def _paths(parameters: list[Json]) -> Json:
         "/readyz": read(
             "Whether requests should come here.", ready, more={"503": ready | {"description": "Stopping."}}
         ),
+        "/docs": read(
+            "This description, to read.", {"description": "A page.", "content": {"text/html": {"schema": TEXT}}}
+        ),
+        "/llms.txt": read(
+            "What this is, for language models.",
+            {"description": "Markdown.", "content": {"text/plain": {"schema": TEXT}}},
+        ),
+        "/metrics": read(
+            "What the gateway counted, for Prometheus.",
+            {"description": "Prometheus' text format, or OpenMetrics.", "content": {"text/plain": {"schema": TEXT}}},
+        ),
         "/openapi.json": read(
             "This description.", {"description": "OpenAPI 3.1.", "content": {"application/json": {}}}
         ),

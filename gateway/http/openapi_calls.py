@@ -52,6 +52,8 @@ QUERY: Mapping[str, tuple[Json, str]] = {
     "order_by_type": ({"enum": ["asc", "desc"]}, "The smallest or the largest first."),
     "from": (TEXT, "`version_id` of the version before; the one before `to` where it is left out."),
     "to": (TEXT, "`version_id` of the version after; the one of now where it is left out."),
+    "last": ({"type": "integer", "minimum": 0, "maximum": 200}, "So many from before are told first."),
+    "version": (TEXT, "The version of a config, as `x-gateway-config-version` told it."),
     "expires": (TEXT, "Part of the link."),
     "signature": (TEXT, "Part of the link."),
 }
@@ -93,6 +95,8 @@ class Call:
     """`None`: any key will do, or none is asked for."""
     takes: str | None = None
     gives: str = ""
+    streams: bool = False
+    """Whether it answers with events, as they come."""
     query: tuple[str, ...] = ()
     refuses: tuple[int, ...] = ()
     is_versioned: bool = False
@@ -151,6 +155,16 @@ CALLS: Mapping[str, Mapping[str, Call]] = {
     "/configs/{name}/versions/{version}": {
         "get": Call(
             "Show a config as it was.", "configs.read", gives="config_version", query=("workspace_id",), refuses=(409,)
+        )
+    },
+    "/configs/{name}/versions/{version}/restore": {
+        "post": Call(
+            "Roll a config back to one of its versions.",
+            "configs.update",
+            gives="config_brief",
+            query=("workspace_id",),
+            refuses=(409,),
+            is_versioned=True,
         )
     },
     "/configs/{name}/diff": {
@@ -224,6 +238,39 @@ CALLS: Mapping[str, Mapping[str, Call]] = {
     "/logs/exports/{id}/file": {
         "get": Call("The file, by a link that was given out.", None, query=("expires", "format", "signature"))
     },
+    "/logs/live": {"get": Call("Requests as they are answered.", "logs.list", streams=True, query=("last",))},
+    "/logs/{id}/pictures": {"get": Call("Links to the pictures of a request.", "logs.view", gives="pictures")},
+    "/check": {
+        "post": Call(
+            "Say all there is to say of a config, and run its tests.", "configs.create", takes="draft", gives="check"
+        )
+    },
+    "/explain": {
+        "post": Call(
+            "Say where a request would go, and why.",
+            "configs.create",
+            takes="explain_asked",
+            gives="story",
+            refuses=(422,),
+        )
+    },
+    "/simulate": {
+        "post": Call(
+            "Say what made-up traffic would come to.",
+            "configs.create",
+            takes="simulate_asked",
+            gives="simulation",
+            refuses=(422, 503),
+        )
+    },
+    "/routes": {"get": Call("List the configs that a request may name.", "configs.list", gives="routes")},
+    "/routes/{id}": {
+        "get": Call("Show one as it is written and as a tree.", "configs.read", gives="route", query=("version",))
+    },
+    "/health/targets": {"get": Call("Say how the targets are.", "logs.list", gives="targets_health")},
+    "/budgets": {"get": Call("Say how much of what may be spent is.", "virtual_keys.list", gives="budgets")},
+    "/declared-keys": {"get": Call("The keys that files declare.", "virtual_keys.list", gives="declared_keys")},
+    "/schemas/config": {"get": Call("The schema of configs.", "configs.read", gives="config_schema")},
     **{
         f"/analytics/graphs/{path}": {"get": Call(does, "analytics.view", gives=chart_schema(path), query=_FILTERS)}
         for path, (does, _) in CHARTS.items()

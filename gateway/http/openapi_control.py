@@ -108,6 +108,8 @@ def _asked(name: str, call: Call) -> Json:
 
 
 def _answer(call: Call) -> Json:
+    if call.streams:
+        return {"description": call.does, "content": {"text/event-stream": {"schema": TEXT}}}
     if not call.gives:
         return _FILE
     schema = {"$ref": f"{_SCHEMAS}/Control.{call.gives}"}

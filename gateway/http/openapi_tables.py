@@ -44,6 +44,10 @@ REQUEST_HEADERS: Mapping[str, Header] = {
         {"type": "integer", "minimum": 1_000, "maximum": 600_000},
         "Milliseconds for the whole request, all attempts included.",
     ),
+    "x-gateway-assume": (
+        {**TEXT, "examples": ["primary=429, backup=timeout"]},
+        "Take targets, by name or path, to fail so, without asking them: to see what happens then.",
+    ),
     "x-gateway-explain": (_FLAG, "Answer with the story of the route; nothing is sent or spent."),
 }
 ANSWER_HEADERS: Mapping[str, Header] = {
@@ -75,9 +79,10 @@ REFUSED = {
     "of pictures `outcome_unknown`, or the provider's own",
     413: "`body_too_large`",
     415: "`unsupported_encoding`",
-    422: "`idempotency_key_reused`, `unsupported`",
+    422: "`idempotency_key_reused`, `unsupported`, `max_cost_exceeded`, `simulation_too_long`",
     429: "`upstream_rate_limited`, `rate_limit_exceeded`, `budget_exceeded`: which limit it was is in the message",
     431: "`headers_too_large`",
+    500: "`internal_error`, `simulation_failed`",
     502: "`upstream_unreachable`, `upstream_error`, `upstream_incomplete`, `upstream_empty`, `upstream_auth` …",
     503: "`overloaded`, `shutting_down`, `budget_unavailable`, `store_unavailable`, or the provider's own",
     504: "`deadline_exceeded`",

@@ -2,17 +2,21 @@
 
 import hashlib
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from gateway.compile import Route
 from gateway.config.api_key import DEFAULT_WORKSPACE, ApiKey
 from gateway.http import told
+from gateway.http.assumed import ASSUME
 from gateway.images import ImageReply, ImageRequest, Picture
 from gateway.ledger import MICROS
 from gateway.store.records import document_text
 from gateway.store.request_row import RequestRow, plain
+from gateway.telemetry.current import TRACE_ID
+from gateway.telemetry.tallies import Tallies
 from gateway.wire import Outcome
-from strategies import Journey, Success
+from strategies import Failure, Journey, Success
 
 _LONGEST_PROMPT = 16_384
 _LONGEST_WORD = 256
@@ -31,18 +35,56 @@ class Journal(Protocol):
         ...
 
 
-class Records:
-    """Keeps records, where there is a place for them."""
+class Traces(Protocol):
+    """What tells of requests as spans."""
 
-    def __init__(self, prompts: str = "store", journal: Journal | None = None) -> None:
+    def begin(self, id_: str, headers: Mapping[str, str], /) -> None:
+        """Begin the span of a request."""
+        ...
+
+    def end(self, row: RequestRow, journey: Journey | None, route: Route | None, /) -> None:
+        """End it."""
+        ...
+
+
+class Records:
+    """Keeps records, where there is a place for them, and counts them wherever that is."""
+
+    def __init__(
+        self,
+        prompts: str = "store",
+        journal: Journal | None = None,
+        *,
+        tallies: Tallies | None = None,
+        traces: Traces | None = None,
+    ) -> None:
         """Say what is kept of prompts: store, hash or drop."""
         self.prompts = prompts
         self.journal = journal
+        self.tallies = tallies
+        self.traces = traces
 
-    def keep(self, row: RequestRow) -> None:
-        """Keep a record."""
+    def begin(self, record: "Record", headers: Mapping[str, str]) -> None:
+        """Note which request is worked on from here."""
+        TRACE_ID.set(record.trace_id)
+        if self.traces is not None:
+            self.traces.begin(record.id, headers)
+
+    def keep(
+        self, row: RequestRow, journey: Journey | None = None, route: Route | None = None, started: float = 0.0
+    ) -> None:
+        """Keep a record; of a request that went on its way with it, which way that was, and when it began."""
         if self.journal is not None:
             self.journal.write(row)
+        if self.tallies is not None:
+            self.tallies.count(row, journey, route, started)
+        if self.traces is not None:
+            self.traces.end(row, journey, route)
+
+    def turn_away(self) -> None:
+        """Count a request that found no seat."""
+        if self.tallies is not None:
+            self.tallies.turned_away += 1
 
 
 class Record:
@@ -84,6 +126,9 @@ class Record:
         """Return the record of a request that has its answer."""
         attempts, target = journey.attempts, story.target
         more: dict[str, Any] = {"attempts": told.rows(journey, route)}
+        assumed = request.headers.get(ASSUME)
+        if assumed is not None:
+            more["assumed"] = assumed
         if journey.passed_over:
             more["passed_over"] = {path: why.cause.value for path, why in journey.passed_over.items()}
         row = RequestRow(
@@ -101,7 +146,8 @@ class Record:
         )
         if isinstance(outcome, Success):
             _deliver(row, more, outcome.reply)
-            row.rescued = int(any(each.outcome is not outcome for each in attempts))
+            # Not by which outcome it is: the cache, and whatever puts shares together, make one of their own.
+            row.rescued = int(any(isinstance(each.outcome, Failure) for each in attempts))
         else:
             row.cause, row.code = outcome.cause.value, outcome.code
             row.cache = told.cache_status(outcome, target).decode()

@@ -76,6 +76,7 @@ _OWN_STATUS = {
     "upstream_redirect": 502,
     "overloaded": 503,
     "budget_exceeded": 429,
+    "max_cost_exceeded": 422,
     "rate_limit_exceeded": 429,
     "budget_unavailable": 503,
 }
@@ -101,7 +102,7 @@ def response(caught: GatewayError) -> Response:
 
 def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> Answer:
     """Return the answer to a request whose tree failed."""
-    status, code, type_ = _public(failed)
+    status, code, type_ = public(failed)
     more: dict[str, Any] = {"attempts": rows}
     if failed.provider_code:
         more["provider_code"] = failed.provider_code
@@ -121,8 +122,8 @@ def failure(failed: Failure, journey: Journey, rows: list[dict[str, Any]]) -> An
     return status, headers, envelope(message, type_=type_, code=code, param=failed.param, **more)
 
 
-def _public(failed: Failure) -> tuple[int, str, str]:
-    """Return status, code and type; a code of ours decides about them, else the cause does."""
+def public(failed: Failure) -> tuple[int, str, str]:
+    """Return status, code and type, as a caller sees them; a code of ours decides, else the cause does."""
     status, code, type_ = _PUBLIC[failed.cause]
     if failed.status is not None and failed.status in _PASSING.get(failed.cause, ()):
         status = failed.status

@@ -9,6 +9,9 @@ from gateway.wire import Outcome
 from strategies import Failure, Journey, Success, value
 
 _LONGEST_VALUE = 4096
+_LONGEST_MESSAGE = 300
+_UNFINISHED = "unfinished"
+"""In the place of a cause: the attempt was given up, as another one was first or the caller left."""
 _HARMLESS = bytes(byte if 0x20 <= byte < 0x7F else ord(" ") for byte in range(256))  # noqa: PLR2004 - ASCII's own
 
 
@@ -102,6 +105,7 @@ def _is_told(told: Failure, outcome: Outcome | None) -> bool:
 def rows(journey: Journey, route: Route) -> list[dict[str, Any]]:
     """Return one row for each attempt, without anything secret."""
     told = []
+    began = journey.attempts[0].started if journey.attempts else 0.0
     for attempt in journey.attempts:
         target = route.targets[attempt.target]
         outcome = attempt.outcome
@@ -109,9 +113,12 @@ def rows(journey: Journey, route: Route) -> list[dict[str, Any]]:
         told.append(
             {
                 "target": target.name or target.path,
+                "path": target.path,
                 "provider": target.provider,
                 "status": None if failed is None else failed.status,
-                "cause": None if failed is None else failed.cause.value,
+                "cause": _UNFINISHED if outcome is None else None if failed is None else failed.cause.value,
+                "message": None if failed is None else failed.message[:_LONGEST_MESSAGE],
+                "at_ms": round((attempt.started - began) * 1000),
                 "ms": None if attempt.ended is None else round((attempt.ended - attempt.started) * 1000),
             }
         )

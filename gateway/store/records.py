@@ -98,6 +98,13 @@ async def get(database: Database, id_: str, workspace: str | None) -> Row | None
     return None if found is None else dict(found)
 
 
+async def newest(database: Database, workspace: str | None, size: int) -> Sequence[Row]:
+    """Return the newest requests, whole."""
+    asked = _newest(Filters(workspace=workspace), list(requests.columns), None).limit(size)
+    async with database.read() as connection:
+        return _rows(await connection.execute(asked))
+
+
 async def pages(database: Database, filters: Filters) -> AsyncIterator[Sequence[Row]]:
     """Yield all requests that are meant, newest first, whole, some at a time.
 

@@ -1,6 +1,7 @@
 """The leaf of the tree: one provider target, from the caller's request to pictures in the form that was asked for."""
 
 from gateway.target.cached import REFRESH, Cached
+from gateway.target.ceiling import Ceiling, too_dear
 from gateway.target.fan_out import AT_ONCE, FanOut
 from gateway.target.leaf import ImageTarget, Outside
 from gateway.target.paid import Paid
@@ -13,6 +14,7 @@ __all__ = [
     "AT_ONCE",
     "REFRESH",
     "Cached",
+    "Ceiling",
     "FanOut",
     "ImageTarget",
     "Outside",
@@ -21,4 +23,5 @@ __all__ = [
     "Prepared",
     "Till",
     "Tokens",
+    "too_dear",
 ]

@@ -54,6 +54,7 @@ class Conversation:
         "_minted",
         "_rng",
         "_taken",
+        "_traced",
         "_wire",
         "request",
         "target",
@@ -67,6 +68,8 @@ class Conversation:
         self.target = target
         self.request = request
         self._wire = target.wire_for(request)
+        traced = target.outside.traced
+        self._traced = None if traced is None else traced(context.journey, attempt)
         self._headers = headers
         self._attempt = attempt
         self._rng = context.journey.rng
@@ -210,6 +213,8 @@ class Conversation:
         headers = {name.lower(): value for name, value in step.headers.items()}
         if own and wire is not None:
             headers = {**self._headers, **headers}
+            if self._traced is not None:
+                headers |= self._traced
         if self._heavy and step.method != "GET":
             await self._make_room()
         try:

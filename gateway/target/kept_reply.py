@@ -38,6 +38,7 @@ def packed(reply: ImageReply) -> bytes:
         "adaptations": [[change.param, change.asked, change.given] for change in reply.adaptations],
         "provider": reply.provider,
         "model": reply.model,
+        "cost_usd": reply.cost_usd,
     }
     return b"".join([orjson.dumps(head), b"\n", *blobs])
 
@@ -56,6 +57,7 @@ def unpacked(value: bytes) -> ImageReply | None:
             adaptations=tuple(Adaptation(*each) for each in head["adaptations"]),
             provider=head["provider"],
             model=head["model"],
+            cost_usd=head.get("cost_usd"),  # what was kept by the version before has none
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return None

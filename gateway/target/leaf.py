@@ -21,7 +21,7 @@ from gateway.target.till import Till
 from gateway.target.tokens import Tokens
 from gateway.transport import Transport
 from gateway.wire import Adapter, MissingCredential, MissingField, Outcome, Target
-from strategies import Cause, Context, Failure, Health, Try
+from strategies import Cause, Context, Failure, Health, Journey, Try
 
 _log = logging.getLogger("gateway.target")
 
@@ -42,6 +42,8 @@ class Outside:
     """Where attempts are paid."""
     trusts: Callable[[str], bool] = field(default=lambda _authority: False)
     """Whether an operator trusts a host, written with its port, although it may be private."""
+    traced: Callable[[Journey, Try], Mapping[str, str]] | None = None
+    """What tells a provider, by headers, which trace an attempt belongs to; `None` where there are no traces."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,12 +87,10 @@ class ImageTarget:
         attempt = context.attempt
         if attempt is None:
             raise RuntimeError("a target runs inside an attempt")
-        prepared = request.prepared or self.prepare(request)
-        if isinstance(prepared, Failure):
-            return prepared
-        headers = self.headers_for(request)
-        if isinstance(headers, Failure):
-            return headers
+        ready = self.ready(request)
+        if isinstance(ready, Failure):
+            return ready
+        prepared, headers = ready
         if self.adapter.local:
             attempt.sent = True  # the sandbox plays a provider: what it is asked for counts as sent, and as billed
         conversation = Conversation(self, request, headers, attempt, context)
@@ -105,6 +105,14 @@ class ImageTarget:
         if isinstance(outcome, Failure):
             return without_keys(outcome, [*conversation.credentials, request.credential])
         return outcome
+
+    def ready(self, request: ImageRequest) -> tuple[Prepared, dict[str, str]] | Failure:
+        """Return the request as it will be sent, and its headers, unless it cannot be sent at all."""
+        prepared = request.prepared or self.prepare(request)
+        if isinstance(prepared, Failure):
+            return prepared
+        headers = self.headers_for(request)
+        return headers if isinstance(headers, Failure) else (prepared, headers)
 
     def prepare(self, request: ImageRequest) -> Prepared | Failure:
         """Shape the parameters, and fit them to the model they go to; pure, so that `explain` can show it."""

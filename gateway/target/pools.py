@@ -4,7 +4,7 @@ import asyncio
 import functools
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from gateway.secret import Secret
 from strategies import BreakerRule, Health
@@ -37,6 +37,11 @@ class Pools:
         else:
             self._known.move_to_end(key)
         return known
+
+    def each(self) -> Iterator[tuple[bytes, str, Health]]:
+        """Yield all that is known: identity and model of a target, and how it is."""
+        for (identity, model), known in self._known.items():
+            yield identity, model, known
 
     def mark(self, identity: bytes, model: str, seconds: float) -> None:
         """Take over from another gateway that a target asked to be left alone."""

@@ -65,6 +65,8 @@ def prepare(
         if named and not spec.fan_out and request.part is None:
             return _too_many(str(params.get("model") or spec.provider), n_max, wanted)
         count, params["n"] = -(-wanted // n_max), n_max
+    if request.part is not None:
+        wanted, count = request.part.count, 1  # what one share takes, and may cost
     adaptations += _settle(params, request, events=events)
     if adaptations and spec.adapt == "strict":
         model = str(params.get("model") or spec.provider) if row is None else row.id

@@ -142,7 +142,7 @@ FIELDS = sorted({*document()["components"]["schemas"]["ImageRequest"]["propertie
 
 @pytest.mark.parametrize("path", IMAGES)
 def test_what_is_described_is_answered_as_described(send, path):
-    @tries(120, 3000)
+    @tries(60, 3000)
     @given(case=SCHEMA[path]["POST"].as_strategy(), headers=HEADERS)
     def test(case, headers):
         send(case, headers)
@@ -152,7 +152,7 @@ def test_what_is_described_is_answered_as_described(send, path):
 
 @pytest.mark.parametrize("path", IMAGES[:2])
 def test_one_thing_that_may_be_anything_is_answered_too(send, path):
-    @tries(150, 4000)
+    @tries(70, 4000)
     @given(
         case=SCHEMA[path]["POST"].as_strategy(),
         name=st.sampled_from(FIELDS),

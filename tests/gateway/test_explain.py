@@ -1,13 +1,18 @@
+import asyncio
 import json
 
 import orjson
 import pytest
 
+from gateway.compile import compile_config
 from gateway.explain import explain
 from gateway.images import ImageRequest
+from gateway.providers import PROVIDERS
+from gateway.rehearsal import act_of
 from gateway.secret import Secret
+from gateway.target import ImageTarget, Outside
 from tests.gateway.delivery.pictures import upload
-from tests.gateway.scripted import ScriptedTransport, asking, route_of, scene
+from tests.gateway.scripted import ScriptedTransport, asking, route_of, scene, spec_of
 
 SECRETS = ("providers-key-1", "azure-token-2", "callers-key-3")
 OPENAI = {"provider": "openai", "api_key": SECRETS[0]}
@@ -20,7 +25,8 @@ def story(config, request=None, assume=None, **params):
     route = route_of(config, transport)
     there = scene()
     there.transport = transport
-    told = explain(route, request or asking(**params), there.leaf, assume)
+    acts = {name: act_of(answer) for name, answer in (assume or {}).items()}
+    told = explain(route, request or asking(**params), there.leaf, acts)
     assert transport.sent == []
     return json.loads(orjson.dumps(told))
 
@@ -356,3 +362,59 @@ def test_a_shared_request_is_shown_as_one_share_of_it():
 def test_a_short_credential_does_not_mangle_what_is_told():
     told = story({"provider": "openai", "api_key": "ot"}, model="gpt-image-1")
     assert told["tree"]["send"]["json"]["prompt"] == "an otter"
+
+
+def test_conditions_tell_the_values_they_looked_at():
+    request = ImageRequest(params={"prompt": "p", "size": "512x512"}, metadata={"plan": "free"})
+    told = story(CONDITIONAL, request)
+    assert [condition["values"] for condition in told["tree"]["conditions"]] == [
+        {"metadata.plan": "free"},
+        {"params.size": "512x512"},
+        {},  # it was not asked
+    ]
+
+
+def test_a_target_that_is_too_dear_is_told_and_what_comes_instead():
+    config = fallback(
+        {**OPENAI, "name": "dear", "override_params": {"model": "gpt-image-2"}, "max_cost_usd": 0.1},
+        {**SANDBOX, "name": "free"},
+    )
+    told = story(config, quality="high", size="1024x1024")
+    dear, free = told["tree"]["children"]
+    assert dear["problem"]["code"] == "max_cost_exceeded"
+    assert (dear["max_cost_usd"], free["reachable"]) == (0.1, True)
+    assert told["worst_case"]["attempts"] == 1
+
+
+async def test_how_a_target_is_at_the_moment_is_told():
+    outside = Outside(transport=ScriptedTransport())
+
+    def leaf_of(spec, checks):
+        return ImageTarget(spec, PROVIDERS[spec.provider], outside, checks)
+
+    route = compile_config(spec_of(fallback(named("a"), named("b", custom_host="https://b.example/v1"))), leaf_of)
+    now = asyncio.get_running_loop().time()
+    leaf_of(route.targets["config.targets[0]"], False).health(asking()).throttled = now + 30
+    first, second = explain(route, asking(), leaf_of, now=now)["tree"]["children"]
+    assert first["health"] == {"state": "left alone", "for_seconds": 30.0}
+    assert second["health"] == {"state": "well", "for_seconds": 0.0}
+    assert second["reachable"]
+
+
+def test_all_ways_are_followed_where_no_request_decides():
+    transport = ScriptedTransport()
+    config = {
+        "strategy": {
+            "mode": "conditional",
+            "conditions": [{"query": {"metadata.plan": "paid"}, "then": "long"}],
+            "default": "short",
+        },
+        "targets": [
+            {**fallback(named("x", request_timeout=5000), named("y", request_timeout=5000)), "name": "long"},
+            named("short", request_timeout=1000),
+        ],
+    }
+    route, there = route_of(config, transport), scene()
+    told = explain(route, asking(), there.leaf, all_ways=True)
+    assert (told["worst_case"]["attempts"], told["worst_case"]["seconds"]) == (2, 10.0)
+    assert explain(route, asking(), there.leaf)["worst_case"]["attempts"] == 1

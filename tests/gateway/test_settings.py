@@ -28,7 +28,7 @@ def test_a_flag_beats_a_variable_which_beats_the_file(flags, environ, file, port
 def test_every_setting_has_three_spellings(name):
     default = getattr(Settings(), name)
     given = {
-        str: {"log_level": "error", "log_prompts": "hash", "unpriced": "allow"}.get(name, "text"),
+        str: {"log_level": "error", "log_prompts": "hash", "unpriced": "allow", "log_format": "json"}.get(name, "text"),
         int: 1 << 21 if "bytes" in name or name == "byte_budget" else 7,
         float: 77.5,
         bool: True,
@@ -132,7 +132,7 @@ def test_bounds_are_included():
 
 def test_what_is_secret_is_not_shown():
     secrets = [setting.name for setting in dataclasses.fields(Settings) if setting.metadata["secret"]]
-    assert secrets == ["url_secret", "store", "redis", "master_key", "admin_key", "alert_secret"]
+    assert secrets == ["url_secret", "store", "redis", "master_key", "admin_key", "alert_secret", "otel_headers"]
     told = shown(read({}, {}, {"url_secret": "not-real", "port": 1}))
     assert (told["url_secret"], told["port"]) == ("***", 1)
     assert set(told) == set(NAMES)

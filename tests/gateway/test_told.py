@@ -155,15 +155,36 @@ def test_the_rows_of_an_error():
         ("config.targets[1].targets[1]", 2.0, None, None),
     )
     assert told.rows(path, route_of(TREE)) == [
-        {"target": "primary", "provider": "openai", "status": 429, "cause": "rate_limited", "ms": 12},
+        {
+            "target": "primary",
+            "path": "config.targets[0]",
+            "provider": "openai",
+            "status": 429,
+            "cause": "rate_limited",
+            "message": LIMITED.message,
+            "at_ms": 0,
+            "ms": 12,
+        },
         {
             "target": "config.targets[1].targets[0]",
+            "path": "config.targets[1].targets[0]",
             "provider": "sandbox",
             "status": None,
             "cause": "unreachable",
+            "message": NOT_ASKED.message,
+            "at_ms": 1000,
             "ms": 500,
         },
-        {"target": "config.targets[1].targets[1]", "provider": "sandbox", "status": None, "cause": None, "ms": None},
+        {
+            "target": "config.targets[1].targets[1]",
+            "path": "config.targets[1].targets[1]",
+            "provider": "sandbox",
+            "status": None,
+            "cause": "unfinished",
+            "message": None,
+            "at_ms": 2000,
+            "ms": None,
+        },
     ]
 
 

@@ -42,7 +42,7 @@ models:
 """
 CONFIG = """
 provider: acme
-api_key: test-key-not-real
+api_key: "${ACME_KEY}"
 override_params: {model: acme-one}
 """
 
@@ -108,7 +108,7 @@ def checkout(tmp_path_factory):
 
 
 def _run(folder, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": str(folder), "ACME_KEY": "test-key-not-real"}
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

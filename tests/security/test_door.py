@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.choose.callers import Callers
-from gateway.cli.serve import serve
+from gateway.cli import main
 from gateway.errors import InvalidKey
 from gateway.http.door import Door
 from gateway.http.guard import Guard
@@ -40,18 +40,34 @@ async def doors():
 
 
 CLOSED = [
-    *(b"/v1/models", b"/v1/images/generations", b"/models", b"/", b"/nope", b"/admin", b"/console", b"/metrics"),
+    *(b"/v1/models", b"/v1/images/generations", b"/models", b"/", b"/nope", b"/admin", b"/consoles", b"/metrics/x"),
     *(b"/v1/configs", b"/v1/api-keys", b"/livez/", b"/livez/x", b"/LIVEZ", b"/livez;x", b"/livez%2f", b"/%6civez"),
     *(b"/livez/../v1/models", b"/v1/images/files/", b"/v1/images/files/../models", b"/v1/images/files/..%2fmodels"),
     *(b"/v1/images/files/a/../../models", b"/v1/images/files/a%00", b"/v1/images/files/%2e%2e", b"/x/livez"),
 ]
-CONTROL = {b"/v1/configs", b"/v1/api-keys", b"/v1/%63onfigs", b"/logs", b"/v1/analytics/graphs/cost", b"/feedback/"}
+CONTROL = {
+    b"/v1/check",
+    b"/v1/routes",
+    b"/v1/logs/live",
+    b"/budgets",
+    b"/v1/configs",
+    b"/v1/api-keys",
+    b"/v1/%63onfigs",
+    b"/logs",
+    b"/v1/analytics/graphs/cost",
+    b"/feedback/",
+}
 """Not even an open gateway shows these to somebody without a key."""
 CLOSED += sorted(CONTROL - set(CLOSED))
 OPEN = [
     b"/livez",
     b"/readyz",
     b"/openapi.json",
+    b"/docs",
+    b"/llms.txt",
+    b"/metrics",
+    b"/console",
+    b"/console/app.js",
     b"/livez?a=b",
     b"/v1/images/files/0a1b.png?e=1&s=2",
     b"/images/files/a.png",
@@ -185,7 +201,7 @@ def test_s30_only_loopback_hears_a_gateway_that_was_told_nothing(tmp_path):
 
 def refusal(*arguments):
     """Return what `serve` says where it does not begin."""
-    done = CliRunner().invoke(serve, ["--port", "0", *arguments])
+    done = CliRunner().invoke(main, ["serve", "--port", "0", *arguments])
     return done.exit_code, done.output
 
 

@@ -9,10 +9,11 @@ from starlette.routing import Route
 
 from gateway.config.suggest import did_you_mean, printable
 from gateway.errors import GatewayError
-from gateway.http.control.answers import Answer, RecordPlane, Told, routes
+from gateway.http.control.answers import Answer, RecordPlane, routes
 from gateway.http.control.asked import check_names, filters_of, metadata_name, one_of, span_of, whole
 from gateway.http.control.charts import CHARTS, Chart, mean, share
 from gateway.http.control.operator import operator_of
+from gateway.http.control.plane import Told
 from gateway.http.control.shown import iso, money
 from gateway.store import analytics
 from gateway.store.database import Database

@@ -1,10 +1,13 @@
 """`/v1/configs`: stored configs, their versions, and what changed between them."""
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 
 from gateway.config.inline import read_inline
+from gateway.config.load import load
+from gateway.errors import GatewayError, InvalidConfig
 from gateway.http.control.difference import differences
 from gateway.http.control.judging import judge
 from gateway.http.control.operator import operator_of
@@ -18,10 +21,11 @@ from gateway.http.control.reading import (
     page_of,
     seen_by,
 )
-from gateway.http.control.secrets import masked, merged, sealed
+from gateway.http.control.secrets import masked, merged, opened, sealed
 from gateway.http.control.telling import Told, about, listing, moment_of
 from gateway.store import configs
 from gateway.store.kept import Row, Taken, changing, current, new_id, slug_of
+from gateway.store.sealing import CannotOpen
 
 _NEW = ("name", "config", "is_default", "workspace_id", "slug")
 _CHANGED = ("name", "config", "status", "is_default", "slug", "version_id")
@@ -121,6 +125,23 @@ async def version(plane: Plane, request: Request) -> Told:
     return {**_version(row, config), "config": masked(row["document"])}
 
 
+async def restore(plane: Plane, request: Request) -> Told:
+    """Let a config be again what it was in one of its versions, as a version of its own."""
+    operator = operator_of(request, "configs.update")
+    async with changing(plane.database, operator.name) as change:
+        row = await configs.find(change.connection, seen_by(operator, request), request.path_params["name"])
+        current(row, expected_version(request))
+        before = await configs.version(change.connection, row["id"], request.path_params["version"])
+        place = configs.place(row["workspace"], row["id"])
+        try:
+            await judge(plane, change.connection, row["workspace"], opened(plane.vault, before["document"], place))
+        except CannotOpen:
+            raise GatewayError("The secrets of that version cannot be opened any more.", status=409) from None
+        row = await configs.update(change, row, {"document": before["document"]})
+    await plane.changed()
+    return _brief(row)
+
+
 async def diff(plane: Plane, request: Request) -> Told:
     """Return what changed between two versions: `to`, else the one of now, and `from`, else the one before it."""
     workspace = seen_by(operator_of(request, "configs.read"), request)
@@ -146,14 +167,25 @@ def _config(body: Body, *, required: bool = False) -> dict[str, Any]:
     """Return the config in a body: an object, or the text of one."""
     value = body.data.get("config")
     if isinstance(value, str) and value:
-        document = read_inline(value)
-        value = None if document is None else document.data
+        value = _read(value)
         check_values(value)
     if isinstance(value, dict) and value:
         return value
     if required or "config" in body:
         body.fault('`config` must be an object, or its JSON: such as {"provider": "sandbox"}.', "config")
     return {}
+
+
+def _read(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what a text says: JSON, base64 of it, or YAML as people write it; `None` where it is none of these."""
+    document = read_inline(text)
+    if document is None and ":" not in text:
+        return None
+    if document is None:
+        document = load(text, "config.yaml")
+    if document.problems:
+        raise InvalidConfig([replace(problem, file=None) for problem in document.problems])
+    return document.data
 
 
 def _brief(row: Row) -> Told:

@@ -12,10 +12,10 @@ from starlette.responses import StreamingResponse
 from gateway.config.suggest import did_you_mean, printable
 from gateway.errors import GatewayError, InvalidJSON, NotAllowed
 from gateway.http.control import shown
-from gateway.http.control.answers import Answer, RecordPlane, Told
+from gateway.http.control.answers import Answer, RecordPlane
 from gateway.http.control.asked import check_names, filters_of, one_of, wrong
 from gateway.http.control.operator import Operator, operator_of
-from gateway.http.control.plane import Conflict, not_found
+from gateway.http.control.plane import Conflict, Told, not_found
 from gateway.http.control.reading import body_of
 from gateway.store import exports, records
 from gateway.store.database import Database

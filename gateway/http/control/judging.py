@@ -1,5 +1,6 @@
 """Whether a config may be stored: what it says is judged exactly as a file would be, for one workspace."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.config.document import Document
 from gateway.config.load import MAX_BYTES
 from gateway.config.parse import needs_target, parse, parse_settings
+from gateway.config.spec import ConfigSpec
 from gateway.config.virtual_key import VirtualKey, parse_virtual_key
 from gateway.errors import InvalidConfig, Problem
 from gateway.http.control.plane import Plane
@@ -25,25 +27,29 @@ async def judge(plane: Plane, connection: AsyncConnection, workspace: str, confi
         raise InvalidConfig([Problem(message=f"A config may take {MAX_BYTES // 1024} KiB as JSON: split it up.")])
     keys = plane.visible(workspace)
     try:
-        _read(plane, config, keys)
+        spec = _read(plane, config, keys)
     except InvalidConfig:
         # A virtual key that another process stored a moment ago is not seen yet.
         fresh = await _stored(connection, workspace, [slug for slug in _slugs(config) if slug not in keys])
         if not fresh:
             raise
-        _read(plane, config, {**keys, **fresh})
+        spec = _read(plane, config, {**keys, **fresh})
+    failed = await asyncio.to_thread(plane.rehearse, spec) if spec is not None and spec.cases else ()
+    if failed:
+        raise InvalidConfig(failed)
 
 
-def _read(plane: Plane, config: dict[str, Any], keys: Mapping[str, VirtualKey]) -> None:
+def _read(plane: Plane, config: dict[str, Any], keys: Mapping[str, VirtualKey]) -> ConfigSpec | None:
+    """Return what a config means, `None` where it holds settings alone."""
     document = Document(data=config)
     if not needs_target(document):
-        parse(document, virtual_keys=keys, trusted_hosts=plane.trusts)
-        return
+        return parse(document, virtual_keys=keys, trusted_hosts=plane.trusts)
     parse_settings(document)
     alone = [name for name in config if name in SPELLINGS]
     if alone:
         message = "`{}` needs a `provider` beside it; without one, callers bring their own."
         raise InvalidConfig([document.problem(f"$.{name}", message.format(name)) for name in alone])
+    return None
 
 
 async def _stored(connection: AsyncConnection, workspace: str, slugs: list[str]) -> dict[str, VirtualKey]:

@@ -8,11 +8,11 @@ from starlette.routing import Route
 from gateway.errors import GatewayError, NotAllowed
 from gateway.http.body import read_body
 from gateway.http.control import exports
-from gateway.http.control.answers import RecordPlane, Told, routes
+from gateway.http.control.answers import RecordPlane, routes
 from gateway.http.control.asked import check_names, filters_of, whole, wrong
 from gateway.http.control.handmade import rows_of
 from gateway.http.control.operator import OPERATOR, Operator, operator_of
-from gateway.http.control.plane import not_found
+from gateway.http.control.plane import Told, not_found
 from gateway.http.control.shown import described
 from gateway.store import records
 from gateway.store.database import Database

@@ -20,6 +20,7 @@ _CONFIGS: Mapping[str, Mapping[str, Answer]] = {
 _VERSIONS: Mapping[str, Mapping[str, Answer]] = {
     "/configs/{name}/versions": {"GET": configs.versions},
     "/configs/{name}/versions/{version}": {"GET": configs.version},
+    "/configs/{name}/versions/{version}/restore": {"POST": configs.restore},
     "/configs/{name}/diff": {"GET": configs.diff},
 }
 _VIRTUAL_KEYS: Mapping[str, Mapping[str, Answer]] = {

@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 
+from gateway.catalogue import BUILT_IN
+from gateway.cockpit.verdict import failed_tests
 from gateway.config.document import Document
 from gateway.config.scopes import SCOPES
 from gateway.config.virtual_key import parse_virtual_key
@@ -61,6 +63,7 @@ class Stage:
             declared_configs=lambda: {"declared"},
             declared_virtual_keys=lambda: DECLARED,
             trusts=lambda host: host == "trusted.example",
+            rehearse=lambda spec: failed_tests(spec, BUILT_IN),
             changed=self._changed,
             spent=self._spent,
         )

@@ -73,7 +73,12 @@ async def test_lists_come_in_pages(stage):
         ({"provider": "sandbox", "retyr": 2}, "$.retyr", "did you mean `retry`"),
         ({"targets": [{"virtual_key": "nobody"}]}, "$.targets[0].virtual_key", "No virtual key is called `nobody`"),
         ({"provider": "sandbox", "id": "x"}, "$.id", "files only"),
-        ({"provider": "sandbox", "tests": []}, "$.tests", "not run"),
+        ({"provider": "sandbox", "tests": [{"name": "x", "expect": {}}]}, "$.tests[0].expect", "could not fail"),
+        (
+            {"provider": "sandbox", "tests": [{"name": "x", "expect": {"status": 503}}]},
+            "$.tests[0]",
+            "the test 'x' failed: status: expected 503, got 200.",
+        ),
         ({"virtual_key": "declared-prod", "custom_host": "https://evil.example"}, "$.custom_host", "stored credential"),
         ({"api_key": KEY, "retry": {"attempts": 1}}, "$.api_key", "needs a `provider`"),
         ({"provider": "sandbox", "description": "x" * (257 * 1024)}, "$", "256 KiB"),

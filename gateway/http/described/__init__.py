@@ -1,0 +1,1 @@
+"""The API described for readers: `GET /docs` for people, `GET /llms.txt` for language models."""

@@ -1,0 +1,111 @@
+"""`GET /metrics`: what the gateway counted, and how it is, whichever of its workers is asked."""
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.seldom import SELDOM
+from gateway.telemetry.families import Rows
+from gateway.telemetry.gauges import Gauges
+from gateway.telemetry.tallies import Tallies
+from gateway.telemetry.workers import Siblings
+
+_log = logging.getLogger("gateway.telemetry")
+
+_TELL_SECONDS = 1.0
+
+
+class Metrics:
+    """The endpoint, and what goes on beside it where there are several workers."""
+
+    def __init__(self, tallies: Tallies, gauges: Gauges) -> None:
+        """Take what is told."""
+        self._tallies = tallies
+        self._gauges = gauges
+        self._siblings: Siblings | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._number = 0
+        """How often the values were taken together."""
+        self._scrapes: dict[bool, asyncio.Task[tuple[bytes, str]]] = {}
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one scrape; who comes while another one is being answered is told the same."""
+        accept = request.headers.get("accept", "")
+        openmetrics = "openmetrics" in accept
+        task = self._scrapes.get(openmetrics)
+        if task is None:
+            task = self._scrapes[openmetrics] = asyncio.create_task(self._scrape(accept))
+            task.add_done_callback(lambda _: self._scrapes.pop(openmetrics))
+        content, kind = await asyncio.shield(task)
+        return Response(content, headers={"content-type": kind, "cache-control": "no-store"})
+
+    async def join(self, folder: Path) -> None:
+        """Have the other workers of this run tell of this one too, by way of a folder."""
+        try:
+            self._siblings = await asyncio.to_thread(Siblings, folder)
+        except OSError as error:
+            words = "each worker's /metrics tells of itself alone: %s cannot be used (%s). Name a folder that can be "
+            _log.warning(words + "written to with --data.", folder, error.strerror or error)
+            return
+        self._task = asyncio.create_task(self._tell())
+
+    async def leave(self) -> None:
+        """Tell the others once more, and go."""
+        siblings = self._siblings
+        if siblings is None or self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._told(siblings)
+        await asyncio.to_thread(siblings.leave)
+
+    async def _scrape(self, accept: str) -> tuple[bytes, str]:
+        rows = self._rows()
+        return await asyncio.to_thread(self._written, rows, self._number, accept)
+
+    def _rows(self) -> Rows:
+        self._number += 1
+        rows = self._tallies.rows()
+        self._gauges.read(rows)
+        return rows
+
+    def _written(self, rows: Rows, number: int, accept: str) -> tuple[bytes, str]:
+        from gateway.telemetry.exposition import exposed  # noqa: PLC0415 - what only a scrape needs delays no start
+
+        _read_process(rows)
+        siblings = self._siblings
+        if siblings is None:
+            return exposed(rows, accept)
+        # Whoever is asked next tells no less of this worker than it tells of itself now.
+        with contextlib.suppress(OSError):
+            siblings.write(rows, number)
+        return exposed(siblings.whole(rows), accept)
+
+    async def _tell(self) -> None:
+        assert self._siblings is not None  # else nobody is told  # noqa: S101
+        while True:
+            await self._told(self._siblings)
+            await asyncio.sleep(_TELL_SECONDS)
+
+    async def _told(self, siblings: Siblings) -> None:
+        rows, number = self._rows(), self._number
+
+        def write() -> None:
+            _read_process(rows)
+            siblings.write(rows, number)
+
+        with contextlib.suppress(FileNotFoundError):  # an operator removed the folder; there is nobody to tell then
+            try:
+                await asyncio.to_thread(write)
+            except OSError as error:
+                _log.warning("other workers cannot be told of this one: %s", error.strerror or error, extra=SELDOM)
+
+
+def _read_process(rows: Rows) -> None:
+    from gateway.telemetry.process import read_process  # noqa: PLC0415 - as above
+
+    read_process(rows)
