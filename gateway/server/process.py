@@ -51,17 +51,20 @@ def run(
     except CannotBind as error:
         sys.stderr.write(f"{error}\n")
         return _CANNOT_BIND
+    drain = Drain(seconds=drain_seconds, grace=grace_seconds)
     if workers == 1:
-        return _work(make_app, bound, on_bound, drain_seconds, grace_seconds)
+        return _work(make_app, bound, drain, on_bound=on_bound)
     children = set()
+    orphaned, lives = os.pipe()  # nobody writes: its end is that of the process which holds the other side open
     for _ in range(workers):
         child = os.fork()
         if child == 0:
+            os.close(lives)
             # The terminal's Ctrl-C reaches every process; the parent's word is the one that counts.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             code = 1
             try:
-                code = _work(make_app, bound, None, drain_seconds, grace_seconds)
+                code = _work(make_app, bound, drain, orphaned=orphaned)
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
@@ -70,20 +73,21 @@ def run(
     if on_bound is not None:
         on_bound(bound.getsockname()[1])
     bound.close()
+    os.close(orphaned)
     return _supervise(children)
 
 
 def _work(
     make_app: MakeApp,
     bound: socket.socket,
-    on_bound: Callable[[int], None] | None,
-    drain_seconds: float,
-    grace_seconds: float,
+    drain: Drain,
+    *,
+    on_bound: Callable[[int], None] | None = None,
+    orphaned: int | None = None,
 ) -> int:
     async def main() -> None:
         app, stop = make_app()
-        drain = Drain(seconds=drain_seconds, grace=grace_seconds)
-        with _signals(stop, drain):
+        with _signals(stop, drain, orphaned):
             await serve(app, host="", port=0, stop=stop, sockets=[bound], on_bound=on_bound, drain=drain)
 
     try:
@@ -124,9 +128,10 @@ def _supervise(children: set[int]) -> int:
 
 
 @contextlib.contextmanager
-def _signals(stop: asyncio.Event, drain: Drain) -> Iterator[None]:
+def _signals(stop: asyncio.Event, drain: Drain, orphaned: int | None) -> Iterator[None]:
     """Stop at the first signal and hurry at the second; whatever hangs then, the process ends.
 
+    That the parent has ended, which `orphaned` tells by being readable, counts as a signal.
     The loop is told, and not asked to listen: a watchdog that waited for it would sleep as long as it does.
     """
     loop = asyncio.get_running_loop()
@@ -140,9 +145,15 @@ def _signals(stop: asyncio.Event, drain: Drain) -> Iterator[None]:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(event.set)
 
+    def parent_ended(orphaned: int) -> None:
+        loop.remove_reader(orphaned)  # it stays readable
+        told()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, told)
+    if orphaned is not None:
+        loop.add_reader(orphaned, parent_ended, orphaned)
     try:
         yield
     finally:

@@ -241,7 +241,7 @@ async def process(port=0, workers=1, drain=30.0):
     try:
         yield started
     finally:
-        if started.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(started.pid, signal.SIGKILL)  # with its workers, which hold its outputs open
         await started.communicate()
 
@@ -283,6 +283,19 @@ async def test_workers_share_the_port():
         assert len(seen) == 2
         server.terminate()
         assert await asyncio.wait_for(server.wait(), 5) == 0
+
+
+async def test_workers_whose_parent_is_killed_finish_what_was_begun_and_end():
+    async with process(workers=2) as server:
+        port = int(await server.stdout.readline())
+        async with connect(port) as client:
+            await client.send(request(b"/wait"))
+            await asyncio.sleep(0.3)
+            server.kill()
+            assert (await client.answer()).status == 200
+        _, said = await asyncio.wait_for(server.communicate(), 20)  # until the last worker lets go of its outputs
+        assert said == b""
+        bind("127.0.0.1", port).close()
 
 
 async def test_port_in_use_is_said_in_a_sentence():
