@@ -60,8 +60,13 @@ def assert_envelope(body):
     assert error["param"] is None or isinstance(error["param"], str)
 
 
-def ask(gateway, body=None, *, config=None, method="POST", path=ROUTE, timeout=30, prompt="an otter", **headers):
-    """Send one request; `config` is an object or an id, `body` an object or bytes, headers may have underscores."""
+def ask(
+    gateway, body=None, *, config=None, method="POST", path=ROUTE, timeout=30, prompt="an otter", line=None, **headers
+):
+    """Send one request, over a line of its own unless one is given.
+
+    `config` is an object or an id, `body` an object or bytes, headers may have underscores.
+    """
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if config is not None:
         sent["x-portkey-config"] = config if isinstance(config, str) else json.dumps(config)
@@ -70,8 +75,7 @@ def ask(gateway, body=None, *, config=None, method="POST", path=ROUTE, timeout=3
     if isinstance(body, dict | list):
         body = json.dumps(body).encode()
         sent.setdefault("content-type", "application/json")
-    host, _, port = gateway.url.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    connection = line or http.client.HTTPConnection(gateway.url.removeprefix("http://"), timeout=timeout)
     started = time.monotonic()
     try:
         connection.request(method, path, body or None, sent)
@@ -80,7 +84,8 @@ def ask(gateway, body=None, *, config=None, method="POST", path=ROUTE, timeout=3
         received = {name.lower(): value for name, value in got.getheaders()}
         return Answer(got.status, received, content, time.monotonic() - started)
     finally:
-        connection.close()
+        if line is None:
+            connection.close()
 
 
 def alive(gateway):

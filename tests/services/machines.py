@@ -19,9 +19,6 @@ from tests.end_to_end.provider import within
 from tests.running import serving
 from tests.services.redis import free_port
 
-_LINES = 64
-"""More connections than it takes until one of them has come to each worker."""
-
 
 class Machine:
     """One gateway, that keeps its port and its folder when it is started again."""
@@ -91,39 +88,6 @@ def ask(machine, method="POST", path=ROUTE, body=None, *, line=None, timeout=30,
     finally:
         if own:
             line.close()
-
-
-@contextlib.contextmanager
-def line_to_each_worker(machine, workers=2):
-    """Yield a connection to every worker, found by who holds its other end."""
-    lines, found = [], {}
-    try:
-        for _ in range(_LINES):
-            line = http.client.HTTPConnection("127.0.0.1", machine.port, timeout=30)
-            lines.append(line)
-            assert ask(machine, "GET", "/livez", line=line).status == 200  # so somebody has taken it
-            found.setdefault(_holder(machine, line.sock.getsockname()[1]), line)
-            if len(found) == workers:
-                break
-        assert len(found) == workers, f"all {_LINES} connections came to the same worker"
-        yield list(found.values())
-    finally:
-        for line in lines:
-            line.close()
-
-
-def _holder(machine, port):
-    """Return the process that has the other end of a connection."""
-    ends = f":{machine.port:04X}", f":{port:04X}"
-    for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = row.split()
-        if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]):
-            for process in machine.processes[1:]:
-                for entry in Path(f"/proc/{process}/fd").iterdir():
-                    with contextlib.suppress(FileNotFoundError):
-                        if str(entry.readlink()) == f"socket:[{fields[9]}]":
-                            return process
-    raise LookupError(port)
 
 
 @dataclass

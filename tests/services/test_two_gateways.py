@@ -16,8 +16,9 @@ import redis
 from gateway.ledger import Spent
 from gateway.state.redis import RedisLedger, Server
 from tests.end_to_end.provider import Provider, within
+from tests.end_to_end.workers import line_to_each_worker
 from tests.services import s3
-from tests.services.machines import Load, Machine, ask, line_to_each_worker
+from tests.services.machines import Load, Machine, ask
 from tests.services.postgres import postgres_server
 from tests.services.redis import redis_server
 
@@ -74,10 +75,14 @@ def provider(site):
     return site.painter
 
 
+def lines_to(machine):
+    return line_to_each_worker(machine.running.process.pid, machine.port)
+
+
 @pytest.fixture
 def lines(site):
     """One connection to each of the four workers: (machine, connection)."""
-    with line_to_each_worker(site.a) as first, line_to_each_worker(site.b) as second:
+    with lines_to(site.a) as first, lines_to(site.b) as second:
         yield [*((site.a, line) for line in first), *((site.b, line) for line in second)]
 
 

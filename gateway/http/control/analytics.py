@@ -144,7 +144,12 @@ def _of_group(name: str, figures: analytics.Figures) -> dict[str, Any]:
 async def _summary(database: Database, request: Request) -> Told:
     filters = _filters(request)
     span_of(filters)
-    figures, found = await asyncio.gather(analytics.summary(database, filters), analytics.latency(database, filters))
+    latency = asyncio.create_task(analytics.latency(database, filters))
+    try:
+        figures = await analytics.summary(database, filters)
+    finally:
+        await asyncio.gather(latency, return_exceptions=True)  # nothing goes on after the answer
+    found = latency.result()
     times = found.get(0, {})
     data = {
         "requests": figures["requests"],
