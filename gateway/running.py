@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from gateway.alerts import Alerts
 from gateway.choose import Choice, Chooser
 from gateway.choose.callers import Callers
+from gateway.cockpit.moment import Moments
 from gateway.compile import Route
 from gateway.config.snapshot import Snapshot
 from gateway.config.spec import TargetSpec
@@ -31,6 +32,7 @@ from gateway.providers import PROVIDERS
 from gateway.rehearsal import Act, assuming
 from gateway.server import is_loopback
 from gateway.settings import Settings
+from gateway.siblings import Siblings
 from gateway.state import Flights, Memory, SingleFlight, State
 from gateway.store.database import Database
 from gateway.stores import Stores, opened
@@ -82,6 +84,7 @@ class Gateway:
         self._snapshot = live.snapshot
         self.telemetry = Telemetry(self, self._pools, self._is_stored)
         self.records = Records(settings.log_prompts, tallies=self.telemetry.tallies, traces=self.telemetry.traces)
+        self.moments = Moments(self)
         self._chooser = self._new_chooser()
 
     def chooser(self) -> Chooser:
@@ -133,7 +136,7 @@ class Gateway:
         tasks = [asyncio.create_task(self.live.watch(self.stopping)), asyncio.create_task(self._sweep())]
         tasks.append(asyncio.create_task(self._settle()))
         told = asyncio.create_task(self._told_to_stop())
-        await self.telemetry.open(data_folder(self.settings) / "metrics")
+        siblings = await self._joined()
         try:
             yield
         finally:
@@ -144,12 +147,30 @@ class Gateway:
             left = await told + self.settings.drain_seconds - asyncio.get_running_loop().time()
             await self.once.finish(min(max(left, 0.0), _LAST_SECONDS))
             await self._till.close()
+            await self.moments.leave()
             await self.telemetry.close()
+            if siblings is not None:
+                await asyncio.to_thread(siblings.leave)
             if self._shared is not None:
                 await self._shared.close()
             if self.stores is not None:
                 await self.stores.close()
             await self._transport.close()
+
+    async def _joined(self) -> Siblings | None:
+        """Find the other workers, where there are any."""
+        if self.settings.workers == 1:
+            return None
+        folder = data_folder(self.settings) / "workers"
+        try:
+            siblings = await asyncio.to_thread(Siblings, folder)
+        except OSError as error:
+            words = "each worker's /metrics and health tell of itself alone: %s cannot be used (%s). Name a folder "
+            _log.warning(words + "that can be written to with --data.", folder, error.strerror or error)
+            return None
+        self.telemetry.join(siblings)
+        self.moments.join(siblings)
+        return siblings
 
     async def _open_stores(self) -> None:
         self.stores = stores = await opened(self.settings)

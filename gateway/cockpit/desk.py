@@ -9,16 +9,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.choose import Chooser
+from gateway.cockpit.moment import Moments
 from gateway.config.snapshot import Snapshot
 from gateway.config.spec import TargetSpec
 from gateway.delivery import Delivery
 from gateway.http.control.plane import Told, answer_of, database_in, not_found, response_to
-from gateway.http.seats import Seats
 from gateway.ledger import Spent
 from gateway.settings import Settings
 from gateway.store.database import Database
 from gateway.store.kept import Ambiguous, Missing
-from gateway.target import ImageTarget, Pools
+from gateway.target import ImageTarget
 
 _UNKNOWN = not_found("config", "/v1/routes", "config_not_found")
 
@@ -29,16 +29,11 @@ class Desk(Protocol):
     settings: Settings
     stopping: asyncio.Event
     delivery: Delivery
-    seats: Seats | None
+    moments: Moments
 
     @property
     def snapshot(self) -> Snapshot:
         """What the files hold now."""
-        ...
-
-    @property
-    def pools(self) -> Pools:
-        """What is known of targets."""
         ...
 
     @property

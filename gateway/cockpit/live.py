@@ -1,9 +1,9 @@
-"""`GET /v1/logs/live`: requests as they are answered, and `/v1/logs/{id}/pictures`: links to what they painted."""
+"""`GET /v1/logs/live`: requests under way and answered; `/v1/logs/{id}/pictures`: links to what they painted."""
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 
 from gateway.cockpit.desk import Desk, database_of
 from gateway.cockpit.drafts import asked_of
+from gateway.cockpit.moment import under_way
 from gateway.errors import Overloaded
 from gateway.http.control.asked import whole
 from gateway.http.control.operator import operator_of
@@ -50,7 +51,12 @@ async def _events(desk: Desk, database: Database, workspace: str | None, last: i
         seen.update(dict.fromkeys(row["id"] for row in rows[last:]))  # the others are told as if they came now
         yield b": alive\n\n"
         said = time.monotonic()
+        working: list[dict[str, Any]] = []
         while not desk.stopping.is_set():
+            before, working = working, under_way(await desk.moments.all(), workspace)
+            if _stand(working) != _stand(before):
+                yield b"event: under_way\ndata: %b\n\n" % orjson.dumps(working)
+                said = time.monotonic()
             fresh = [row for row in await _newest(database, workspace) if row["id"] not in seen]
             for row in reversed(fresh):
                 seen[row["id"]] = None
@@ -64,6 +70,11 @@ async def _events(desk: Desk, database: Database, workspace: str | None, last: i
                 said = now
                 yield b": alive\n\n"
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _stand(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
+    """Return what of requests under way is news when it changes: that they last longer is not."""
+    return [(row["id"], row["details"]["attempts"]) for row in rows]
 
 
 async def _newest(database: Database, workspace: str | None) -> Sequence[records.Row]:

@@ -10,6 +10,7 @@ from gateway.http.idempotency import REPLAYED
 from gateway.http.keyed import is_final
 from gateway.http.record import Record, Records
 from gateway.images import ImageRequest
+from gateway.store.request_row import RequestRow
 from gateway.wire import Outcome
 from strategies import Context, Failure, Journey, Success
 
@@ -36,7 +37,12 @@ class Painting:
     async def __call__(self) -> tuple[reply.Answer, bool]:
         """Return the answer, and whether it is one to be kept for whoever repeats the request."""
         request, route, journey, trace_id = self.request, self.route, self.context.journey, self.record.trace_id
-        outcome = await route.tree(request, self.context)
+        under_way = self.records.under_way
+        under_way[self.record.id] = self
+        try:
+            outcome = await route.tree(request, self.context)
+        finally:
+            del under_way[self.record.id]
         out: reply.Headers
         content: reply.Content
         if isinstance(outcome, Success):
@@ -60,6 +66,13 @@ class Painting:
         if REPLAYED in out:
             self.records.keep(self.record.replayed(self.request, self.route, status, self.queued))
         return status, told.traced(out, self.record.trace_id), content
+
+    def so_far(self) -> RequestRow:
+        """Return the record of the request as it stands, with a status of 0."""
+        journey, route = self.context.journey, self.route
+        return self.record.answered(
+            self.request, route, journey, None, 0, self.queued, told.story(None, journey, route)
+        )
 
     def keep(self, outcome: Outcome, status: int, story: told.Story) -> None:
         """Keep the record of the request, before anybody is answered."""

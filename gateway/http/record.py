@@ -47,6 +47,14 @@ class Traces(Protocol):
         ...
 
 
+class UnderWay(Protocol):
+    """A request that is being worked on."""
+
+    def so_far(self) -> RequestRow:
+        """Return its record as it stands, with a status of 0."""
+        ...
+
+
 class Records:
     """Keeps records, where there is a place for them, and counts them wherever that is."""
 
@@ -63,6 +71,8 @@ class Records:
         self.journal = journal
         self.tallies = tallies
         self.traces = traces
+        self.under_way: dict[str, UnderWay] = {}
+        """Those that went on their way through a tree and have no answer yet, the oldest first, by their ids."""
 
     def begin(self, record: "Record", headers: Mapping[str, str]) -> None:
         """Note which request is worked on from here."""
@@ -118,12 +128,12 @@ class Record:
         request: ImageRequest,
         route: Route,
         journey: Journey,
-        outcome: Outcome,
+        outcome: Outcome | None,
         status: int,
         queued: float,
         story: told.Story,
     ) -> RequestRow:
-        """Return the record of a request that has its answer."""
+        """Return the record of a request that has its answer, or none yet."""
         attempts, target = journey.attempts, story.target
         more: dict[str, Any] = {"attempts": told.rows(journey, route)}
         assumed = request.headers.get(ASSUME)
@@ -148,7 +158,7 @@ class Record:
             _deliver(row, more, outcome.reply)
             # Not by which outcome it is: the cache, and whatever puts shares together, make one of their own.
             row.rescued = int(any(isinstance(each.outcome, Failure) for each in attempts))
-        else:
+        elif outcome is not None:
             row.cause, row.code = outcome.cause.value, outcome.code
             row.cache = told.cache_status(outcome, target).decode()
             row.cost_micros = None if journey.maybe_billed else 0

@@ -10,7 +10,7 @@ from strategies import Failure, Journey, Success, value
 
 _LONGEST_VALUE = 4096
 _LONGEST_MESSAGE = 300
-_UNFINISHED = "unfinished"
+UNFINISHED = "unfinished"
 """In the place of a cause: the attempt was given up, as another one was first or the caller left."""
 _HARMLESS = bytes(byte if 0x20 <= byte < 0x7F else ord(" ") for byte in range(256))  # noqa: PLR2004 - ASCII's own
 
@@ -26,8 +26,8 @@ class Story:
     """Seconds spent on providers."""
 
 
-def story(outcome: Outcome, journey: Journey, route: Route) -> Story:
-    """Return what became of a request."""
+def story(outcome: Outcome | None, journey: Journey, route: Route) -> Story:
+    """Return what became of a request; of one without an outcome, what it is at."""
     upstream = 0.0
     for attempt in journey.attempts:
         if attempt.ended is not None:
@@ -80,7 +80,7 @@ def traced(lines: list[tuple[bytes, bytes]], trace_id: str) -> list[tuple[bytes,
     return [*(line for line in lines if line[0] != name), (name, trace_id.encode("latin-1"))]
 
 
-def _told_of(outcome: Outcome, journey: Journey) -> str | None:
+def _told_of(outcome: Outcome | None, journey: Journey) -> str | None:
     """Return the target whose outcome is told: not always the last one that was tried."""
     if isinstance(outcome, Success) and outcome.reply.kept_by is not None:
         return outcome.reply.kept_by
@@ -116,7 +116,7 @@ def rows(journey: Journey, route: Route) -> list[dict[str, Any]]:
                 "path": target.path,
                 "provider": target.provider,
                 "status": None if failed is None else failed.status,
-                "cause": _UNFINISHED if outcome is None else None if failed is None else failed.cause.value,
+                "cause": UNFINISHED if outcome is None else None if failed is None else failed.cause.value,
                 "message": None if failed is None else failed.message[:_LONGEST_MESSAGE],
                 "at_ms": round((attempt.started - began) * 1000),
                 "ms": None if attempt.ended is None else round((attempt.ended - attempt.started) * 1000),

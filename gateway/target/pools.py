@@ -43,6 +43,11 @@ class Pools:
         for (identity, model), known in self._known.items():
             yield identity, model, known
 
+    def newest(self) -> Iterator[tuple[bytes, str, Health]]:
+        """Yield the same, that which was asked for last first."""
+        for (identity, model), known in reversed(self._known.items()):
+            yield identity, model, known
+
     def mark(self, identity: bytes, model: str, seconds: float) -> None:
         """Take over from another gateway that a target asked to be left alone."""
         until = asyncio.get_running_loop().time() + min(seconds, LONGEST_THROTTLE)

@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import logging
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.seldom import SELDOM
+from gateway.siblings import Siblings
 from gateway.telemetry.families import Rows
 from gateway.telemetry.gauges import Gauges
 from gateway.telemetry.tallies import Tallies
-from gateway.telemetry.workers import Siblings
+from gateway.telemetry.workers import tell, whole
 
 _log = logging.getLogger("gateway.telemetry")
 
@@ -43,25 +43,19 @@ class Metrics:
         content, kind = await asyncio.shield(task)
         return Response(content, headers={"content-type": kind, "cache-control": "no-store"})
 
-    async def join(self, folder: Path) -> None:
-        """Have the other workers of this run tell of this one too, by way of a folder."""
-        try:
-            self._siblings = await asyncio.to_thread(Siblings, folder)
-        except OSError as error:
-            words = "each worker's /metrics tells of itself alone: %s cannot be used (%s). Name a folder that can be "
-            _log.warning(words + "written to with --data.", folder, error.strerror or error)
-            return
+    def join(self, siblings: Siblings) -> None:
+        """Have the other workers of this run tell of this one too."""
+        self._siblings = siblings
         self._task = asyncio.create_task(self._tell())
 
     async def leave(self) -> None:
-        """Tell the others once more, and go."""
+        """Tell the others once more, and no longer."""
         siblings = self._siblings
         if siblings is None or self._task is None:
             return
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._told(siblings)
-        await asyncio.to_thread(siblings.leave)
 
     async def _scrape(self, accept: str) -> tuple[bytes, str]:
         rows = self._rows()
@@ -82,8 +76,8 @@ class Metrics:
             return exposed(rows, accept)
         # Whoever is asked next tells no less of this worker than it tells of itself now.
         with contextlib.suppress(OSError):
-            siblings.write(rows, number)
-        return exposed(siblings.whole(rows), accept)
+            tell(siblings, rows, number)
+        return exposed(whole(siblings, rows), accept)
 
     async def _tell(self) -> None:
         assert self._siblings is not None  # else nobody is told  # noqa: S101
@@ -96,7 +90,7 @@ class Metrics:
 
         def write() -> None:
             _read_process(rows)
-            siblings.write(rows, number)
+            tell(siblings, rows, number)
 
         with contextlib.suppress(FileNotFoundError):  # an operator removed the folder; there is nobody to tell then
             try:

@@ -1,8 +1,7 @@
 """All that watches one gateway, put together."""
 
-from pathlib import Path
-
 from gateway.config.snapshot import Snapshot
+from gateway.siblings import Siblings
 from gateway.target import Pools
 from gateway.telemetry.gauges import Gauges, Running
 from gateway.telemetry.labels import IsStored, KnownWords
@@ -18,10 +17,9 @@ class Telemetry:
 
     def __init__(self, running: Running, pools: Pools, is_stored: IsStored) -> None:
         """Begin with nothing counted; `is_stored` says whether a workspace keeps a config under an id."""
-        self._settings = running.settings
         self._is_stored = is_stored
         self._words = KnownWords(running.live.snapshot, is_stored)
-        self.traces = traces_for(self._settings)
+        self.traces = traces_for(running.settings)
         self.tallies = Tallies(lambda: self._words)
         self.targets = Targets(pools, lambda: self._words)
         self.gauges = Gauges(running, self.targets, Ends() if self.traces is None else self.traces.exporter.ends)
@@ -32,10 +30,9 @@ class Telemetry:
         self._words = KnownWords(snapshot, self._is_stored, self._words)
         self.tallies.forget_words()
 
-    async def open(self, folder: Path) -> None:
-        """Find the other workers, where there are any, by way of a folder."""
-        if self._settings.workers > 1:
-            await self.metrics.join(folder)
+    def join(self, siblings: Siblings) -> None:
+        """Tell of the other workers too."""
+        self.metrics.join(siblings)
 
     async def close(self) -> None:
         """Tell what is left to be told."""

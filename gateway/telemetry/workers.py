@@ -1,117 +1,35 @@
-"""What several workers counted, as one: each writes its values to a file, and whoever is asked adds them up.
+"""What several workers counted, as one: each tells its values to the others, and whoever is asked adds them up.
 
-The files of one run lie in a folder of their own, whose lock all of its workers share: a folder that nobody holds is of
-a run that has ended, and goes. A worker that has ended leaves what it counted, so no counter of the run goes backwards.
+A worker that has ended leaves what it counted, so no counter of the run goes backwards.
 """
 
-import contextlib
-import os
-import secrets
-import shutil
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
+from gateway.siblings import Siblings
 from gateway.telemetry.families import Rows, merged
 
-try:
-    import fcntl
-except ImportError:  # Windows, where there is one worker
-    fcntl = None  # type: ignore[assignment]
-
-_RUN = secrets.token_hex(8)
-"""The same in all workers, as they are forked after this was made."""
-_LOCK = "lock"
-_SUFFIX = ".values"
-
+_KIND = "values"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, list[tuple[tuple[str, ...], list[float]]]]).decode
 
 
-class Siblings:
-    """The workers of this run, as this one sees them."""
-
-    def __init__(self, folder: Path, run: str = _RUN) -> None:
-        """Join the run, in a folder for all runs; raises `OSError` where it cannot be written to."""
-        if fcntl is None:
-            raise OSError("files cannot be locked on this system")
-        self._folder = folder / run
-        self._lock = _joined(self._folder)
-        self._own = self._folder / f"{os.getpid()}{_SUFFIX}"
-        self._writing = threading.Lock()
-        self._written = 0
-        _sweep(folder, but=self._folder)
-
-    def write(self, rows: Rows, number: int) -> None:
-        """Tell the others what this worker counted so far; of several that write at once, the highest number stays."""
-        with self._writing:
-            if number > self._written:
-                aside = self._own.with_suffix(".new")
-                aside.write_bytes(_encode({name: list(values.items()) for name, values in rows.items()}))
-                aside.replace(self._own)
-                self._written = number
-
-    def whole(self, rows: Rows) -> Rows:
-        """Return this worker's values together with what the others wrote last."""
-        return merged(self._parts(rows))
-
-    def leave(self) -> None:
-        """Let go of the run; the last one that does takes the folder along."""
-        os.close(self._lock)
-        _remove_unheld(self._folder)
-
-    def _parts(self, rows: Rows) -> Iterator[tuple[Rows, bool]]:
-        yield rows, True
-        for file in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            if file == self._own:
-                continue
-            try:
-                found = _decode(file.read_bytes())
-            except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-                continue  # a file that somebody else put there, or took away
-            yield {name: dict(values) for name, values in found.items()}, _lives(file.stem)
+def tell(siblings: Siblings, rows: Rows, number: int) -> None:
+    """Tell the others what this worker counted so far, for which time."""
+    siblings.write(_KIND, _encode({name: list(values.items()) for name, values in rows.items()}), number)
 
 
-def _joined(folder: Path) -> int:
-    """Return the lock on a run's folder, made where it is missing."""
-    while True:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileNotFoundError):
-            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            if os.fstat(lock).st_nlink:
-                return lock
-            os.close(lock)  # it was swept a moment ago
+def whole(siblings: Siblings, rows: Rows) -> Rows:
+    """Return this worker's values together with what the others told last."""
+    return merged(_parts(siblings, rows))
 
 
-def _sweep(folder: Path, but: Path) -> None:
-    for other in folder.iterdir():
-        if other != but and other.is_dir() and not other.is_symlink():
-            _remove_unheld(other)
-
-
-def _remove_unheld(folder: Path) -> None:
-    try:
-        lock = os.open(folder / _LOCK, os.O_RDWR)
-    except OSError:
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        (folder / _LOCK).unlink()
-        shutil.rmtree(folder, ignore_errors=True)
-    except OSError:
-        pass  # somebody lives there
-    finally:
-        os.close(lock)
-
-
-def _lives(name: str) -> bool:
-    try:
-        os.kill(int(name), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
+def _parts(siblings: Siblings, rows: Rows) -> Iterator[tuple[Rows, bool]]:
+    yield rows, True
+    for content, lives in siblings.others(_KIND):
+        try:
+            found = _decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # somebody else put it there
+        yield {name: dict(values) for name, values in found.items()}, lives

@@ -1,3 +1,5 @@
+import asyncio
+import json
 import re
 
 import pytest
@@ -23,6 +25,27 @@ async def test_live_shows_a_request_as_it_happens_and_opens_to_its_tree(cockpit)
     await expect(tree.get_by_role("treeitem", name=re.compile("backup"))).to_contain_text("answered")
     await expect(entry.get_by_role("img", name=re.compile("Picture 1"))).to_have_count(0)  # nobody asked for a link
     await cockpit.shoot("live-open")
+
+
+async def test_a_request_under_way_is_seen_and_stays_open_when_it_is_answered(cockpit):
+    await cockpit.open("/live")
+    await expect(cockpit.page.locator("[data-state=live]")).to_be_visible()
+    slow = {"name": "slow", "provider": "sandbox", "override_params": {"sandbox": {"latency_ms": 5000}}}
+    broken = {"name": "broken", "provider": "sandbox", "override_params": {"sandbox": {"status": 503}}}
+    route = {"strategy": {"mode": "fallback"}, "targets": [broken, slow]}
+    painting = asyncio.create_task(cockpit.paint("a slow otter", json.dumps(route)))
+    entry = cockpit.page.locator(".under-way li.entry").filter(has_text="a slow otter")
+    await expect(entry.locator(".entry-way")).to_have_text(re.compile("broken ✕ . slow …"))
+    await entry.get_by_role("button").click()
+    await expect(entry.get_by_role("treeitem", name="target, slow, under way")).to_be_visible()
+    await expect(entry.get_by_role("treeitem", name="target, broken, failed: 503 provider_error")).to_be_visible()
+    lasts = await entry.locator("[data-lasts]").inner_text()
+    await expect(entry.locator("[data-lasts]")).not_to_have_text(lasts)
+    await cockpit.shoot("live-under-way")
+    assert (await painting).status == 200
+    await expect(cockpit.page.locator(".under-way")).to_be_hidden()
+    done = cockpit.page.locator(".feed li.entry.open").filter(has_text="a slow otter")
+    await expect(done.get_by_role("treeitem", name="target, slow, answered")).to_be_visible()
 
 
 async def test_live_waits_while_it_is_paused(cockpit):
@@ -88,8 +111,9 @@ async def test_analytics_draw_what_was_asked_for(cockpit):
     drawn = "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)"
     assert await rescued.locator("canvas").evaluate(drawn)
     await rescued.get_by_text("as a table").click()
-    await expect(rescued.locator("tbody tr").first).to_be_visible()
-    counted = await rescued.locator("tbody tr td").all_inner_texts()
+    table = rescued.locator(".plot-table tbody")  # the legend is a table as well
+    await expect(table.locator("tr").first).to_be_visible()
+    counted = await table.locator("td").all_inner_texts()
     assert any(text not in ("0", "–") for text in counted)
     row = page.get_by_role("region", name="By config").get_by_role("row").filter(has_text="tour")
     await row.get_by_role("link", name="tour", exact=True).click()

@@ -77,7 +77,7 @@ def until(gateway, expected, *asked, **how):
     port, began = int(gateway.url.rpartition(":")[2]), time.monotonic()
     while True:
         with line_to_each_worker(gateway.process.pid, port) as lines:
-            answers = [ask(gateway, *asked, line=line, **how) for line in lines]
+            answers = [ask(gateway, *asked, line=line, **how) for line in lines.values()]
         if {answer.status if answer.status == 200 else answer.code for answer in answers} == {expected}:
             return
         assert time.monotonic() - began < _LATEST, [answer.body for answer in answers]

@@ -12,7 +12,7 @@ _LINES = 64
 
 @contextlib.contextmanager
 def line_to_each_worker(process, port, workers=2):
-    """Yield a connection to every worker of a process, found by who holds its other end."""
+    """Yield the workers of a process, each with a connection to it, found by who holds its other end."""
     lines, found = [], {}
     try:
         for _ in range(_LINES):
@@ -24,7 +24,7 @@ def line_to_each_worker(process, port, workers=2):
             if len(found) == workers:
                 break
         assert len(found) == workers, f"all {_LINES} connections came to {len(found)} of {workers} workers"
-        yield list(found.values())
+        yield found
     finally:
         for line in lines:
             line.close()

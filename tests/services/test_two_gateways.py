@@ -83,7 +83,7 @@ def lines_to(machine):
 def lines(site):
     """One connection to each of the four workers: (machine, connection)."""
     with lines_to(site.a) as first, lines_to(site.b) as second:
-        yield [*((site.a, line) for line in first), *((site.b, line) for line in second)]
+        yield [*((site.a, line) for line in first.values()), *((site.b, line) for line in second.values())]
 
 
 _names = itertools.count()

@@ -22,7 +22,7 @@ def gateway(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("telemetry")
     (folder / "gateway.yaml").write_text(f"api_keys: [{{name: secret-team, key: {KEY}}}]\n")
     (folder / "plain.yaml").write_text("provider: sandbox\n")
-    dead = data / "metrics" / "of-a-run-that-was-killed"
+    dead = data / "workers" / "of-a-run-that-was-killed"
     dead.mkdir(parents=True)
     (dead / "lock").touch()
     with serving(folder, "--workers", "2", "--default-config", "plain", "--data", str(data)) as running:
@@ -72,9 +72,9 @@ def test_one_scrape_tells_of_all_workers_and_of_nobody_by_name(gateway, data):
     assert found["beamsplitter_workers", ()] == 2
     assert found["process_resident_memory_bytes", ()] > 50e6
     assert [word for word in ("secret", KEY, "127.0.0.1") if word in text] == []
-    assert len(list((data / "metrics").iterdir())) == 1, "the run that was killed is swept"
+    assert len(list((data / "workers").iterdir())) == 1, "the run that was killed is swept"
 
 
 def test_nothing_of_a_run_is_left_when_it_ends(gateway, data):
     assert gateway.stop() == 0
-    assert list((data / "metrics").iterdir()) == []
+    assert list((data / "workers").iterdir()) == []

@@ -9,8 +9,9 @@ import sys
 import msgspec
 import pytest
 
+from gateway.siblings import Siblings
 from gateway.telemetry.families import empty
-from gateway.telemetry.workers import Siblings
+from gateway.telemetry.workers import tell, whole
 
 REQUESTS = "beamsplitter_requests_total"
 LABELS = ("mine", "openai", "gpt-image-1", "generate", "2xx", "none")
@@ -48,30 +49,30 @@ def ended():
 def test_counters_add_up_and_gauges_come_together_as_each_means(siblings, tmp_path):
     here = counted(3, in_flight=2, config_reloads_total=4, store_up=1)
     put(tmp_path / "this-run", os.getppid(), counted(5, in_flight=1, config_reloads_total=3, store_up=0))
-    whole = siblings.whole(here)
-    assert whole[REQUESTS] == {LABELS: [8.0]}
-    assert whole["beamsplitter_overhead_seconds"][()] == [8.0] * 10
-    assert whole["beamsplitter_in_flight"][()] == [3.0]
-    assert whole["beamsplitter_config_reloads_total"][()] == [4.0]
-    assert whole["beamsplitter_store_up"][()] == [0.0]
+    told = whole(siblings, here)
+    assert told[REQUESTS] == {LABELS: [8.0]}
+    assert told["beamsplitter_overhead_seconds"][()] == [8.0] * 10
+    assert told["beamsplitter_in_flight"][()] == [3.0]
+    assert told["beamsplitter_config_reloads_total"][()] == [4.0]
+    assert told["beamsplitter_store_up"][()] == [0.0]
 
 
 def test_what_a_worker_counted_stays_when_it_ends_and_what_it_was_does_not(siblings, tmp_path, ended):
     put(tmp_path / "this-run", ended, counted(5, in_flight=7))
-    whole = siblings.whole(counted(3, in_flight=2))
-    assert whole[REQUESTS] == {LABELS: [8.0]}
-    assert whole["beamsplitter_in_flight"][()] == [2.0]
+    told = whole(siblings, counted(3, in_flight=2))
+    assert told[REQUESTS] == {LABELS: [8.0]}
+    assert told["beamsplitter_in_flight"][()] == [2.0]
 
 
 def test_its_own_file_is_not_counted_twice(siblings):
-    siblings.write(counted(3), 1)
-    siblings.write(counted(4), 2)
-    assert siblings.whole(counted(5))[REQUESTS] == {LABELS: [5.0]}
+    tell(siblings, counted(3), 1)
+    tell(siblings, counted(4), 2)
+    assert whole(siblings, counted(5))[REQUESTS] == {LABELS: [5.0]}
 
 
 def test_a_late_writer_does_not_turn_the_counters_back(siblings, tmp_path):
-    siblings.write(counted(4), 2)
-    siblings.write(counted(3), 1)
+    tell(siblings, counted(4), 2)
+    tell(siblings, counted(3), 1)
     found = msgspec.msgpack.decode((tmp_path / "this-run" / f"{os.getpid()}.values").read_bytes())
     assert found[REQUESTS] == [[list(LABELS), [4.0]]]
 
@@ -90,7 +91,7 @@ def test_a_late_writer_does_not_turn_the_counters_back(siblings, tmp_path):
 )
 def test_a_file_that_is_none_of_ours_is_passed_over(siblings, tmp_path, content):
     (tmp_path / "this-run" / "1.values").write_bytes(content)
-    assert siblings.whole(counted(3))[REQUESTS] == {LABELS: [3.0]}
+    assert whole(siblings, counted(3))[REQUESTS] == {LABELS: [3.0]}
 
 
 def test_labels_and_values_of_another_shape_do_not_stop_a_scrape(siblings, tmp_path):
@@ -99,10 +100,10 @@ def test_labels_and_values_of_another_shape_do_not_stop_a_scrape(siblings, tmp_p
     odd["of another version"] = {(): [1.0]}
     odd[REQUESTS] = {("too", "few"): [1.0]}
     put(tmp_path / "this-run", os.getppid(), odd)
-    whole = siblings.whole(counted(3))
-    assert whole["beamsplitter_overhead_seconds"][()] == [3.0] * 10
-    assert whole[REQUESTS] == {LABELS: [3.0]}
-    assert "of another version" not in whole
+    told = whole(siblings, counted(3))
+    assert told["beamsplitter_overhead_seconds"][()] == [3.0] * 10
+    assert told[REQUESTS] == {LABELS: [3.0]}
+    assert "of another version" not in told
 
 
 def test_a_run_that_has_ended_is_swept_and_one_that_lives_is_not(tmp_path):
@@ -114,7 +115,7 @@ def test_a_run_that_has_ended_is_swept_and_one_that_lives_is_not(tmp_path):
         fcntl.flock(held, fcntl.LOCK_SH)
         here = Siblings(tmp_path, "this-run")
         assert sorted(each.name for each in tmp_path.iterdir()) == ["alive", "this-run"]
-        assert here.whole(counted(1))[REQUESTS] == {LABELS: [1.0]}
+        assert whole(here, counted(1))[REQUESTS] == {LABELS: [1.0]}
         here.leave()
     assert [each.name for each in tmp_path.iterdir()] == ["alive"]
 

@@ -96,7 +96,7 @@ export async function apiRaw(path, { method = "GET", body, headers = {}, signal 
   throw error;
 }
 
-/** Hands over each event of a stream as it comes, after `onOpen`; returns when the stream ends, throws `ApiError`. */
+/** Hands over each event of a stream, with its name, as it comes, after `onOpen`; returns when the stream ends, throws `ApiError`. */
 export async function stream(path, onEvent, { signal, onOpen } = {}) {
   const response = await apiRaw(path, { signal, headers: { accept: "text/event-stream" } });
   onOpen?.();
@@ -123,14 +123,18 @@ export async function stream(path, onEvent, { signal, onOpen } = {}) {
 }
 
 function take(event, onEvent) {
-  const data = event
-    .split("\n")
-    .filter((line) => line.startsWith("data:"))
-    .map((line) => line.slice(5).replace(/^ /, ""))
-    .join("\n");
+  const data = fieldOf(event, "data");
   if (data === "") return;
   const value = parsed(data);
-  if (value !== null) onEvent(value);
+  if (value !== null) onEvent(value, fieldOf(event, "event") || "message");
+}
+
+function fieldOf(event, name) {
+  return event
+    .split("\n")
+    .filter((line) => line.startsWith(`${name}:`))
+    .map((line) => line.slice(name.length + 1).replace(/^ /, ""))
+    .join("\n");
 }
 
 function parsed(text) {

@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { badge, errorBox, h, mount, waiting } from "./dom.js";
 import { usd } from "./format.js";
-import { factsOf } from "./trace/facts.js";
+import { factsOf, isUnderWay } from "./trace/facts.js";
 import { picturesOf } from "./trace/pictures.js";
 import { routeOf } from "./trace/route.js";
 import { drawTree, hasPlaces } from "./tree.js";
@@ -47,7 +47,8 @@ async function drawRoute(root, row, details, signal) {
   const { attempts = [], passed_over: passedOver = {} } = details;
   const found = await routeOf(row, signal);
   if (signal?.aborted) return;
-  const chosen = row.is_success === false ? undefined : (row.target ?? undefined);
+  const chosen = row.is_success ? (row.target ?? undefined) : undefined;
+  const lasts = isUnderWay(row) ? row.response_time : 1;
   const fits = found.tree && hasPlaces(found.tree, attempts);
   const tried = attempts.length > 0 || Object.keys(passedOver).length > 0;
   const tree = fits ? found.tree : tried ? treeOfAttempts(attempts, passedOver) : found.tree;
@@ -57,7 +58,7 @@ async function drawRoute(root, row, details, signal) {
     root,
     told && tried ? h("p", { class: "muted" }, told) : null,
     tree
-      ? drawTree(tree, { attempts, passedOver, chosen, label: `Route of ${row.config ?? "this request"}` })
+      ? drawTree(tree, { attempts, passedOver, chosen, lasts, label: `Route of ${row.config ?? "this request"}` })
       : h("p", { class: "muted" }, untried(details)),
   );
 }
@@ -96,12 +97,13 @@ function changes(adaptations) {
 }
 
 function links(row, linked) {
+  const kept = !isUnderWay(row);
   const trace = `#/logs?${new URLSearchParams({ trace_id: row.trace_id ?? "" })}`;
   return h(
     "p",
     { class: "chips" },
-    linked ? h("a", { href: `#/logs/${encodeURIComponent(row.id)}` }, "Open in Logs") : null,
-    row.trace_id ? h("a", { href: trace }, "All requests of this trace") : null,
+    linked && kept ? h("a", { href: `#/logs/${encodeURIComponent(row.id)}` }, "Open in Logs") : null,
+    row.trace_id && kept ? h("a", { href: trace }, "All requests of this trace") : null,
     row.config ? h("a", { href: `#/configs/${encodeURIComponent(row.config)}` }, `Config ${row.config}`) : null,
   );
 }

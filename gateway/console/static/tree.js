@@ -21,14 +21,17 @@ const MODES = {
  * Returns a route as a tree.
  *
  * `attempts` and `passedOver` are those of a record's details; `chosen` is the path or name of what answered, without
- * it that of the last attempt that ended well; with `explain` the node is one of a story that was told beforehand, and
+ * it that of the last attempt that ended well; `lasts` is for how long a request has been under way; with `explain` the node is one of a story that was told beforehand, and
  * its facts are shown.
  */
-export function drawTree(node, { attempts = [], passedOver = {}, chosen, explain = false, label = "Route" } = {}) {
+export function drawTree(
+  node,
+  { attempts = [], passedOver = {}, chosen, lasts = 1, explain = false, label = "Route" } = {},
+) {
   const tries = attempts.map((attempt, index) => ({ ...attempt, number: index + 1 }));
   const good = tries.findLast((each) => endOf(each) === "answered");
   const answered = chosen ?? good?.path ?? good?.target;
-  const whole = Math.max(1, ...tries.map((each) => (each.at_ms ?? 0) + (each.ms ?? 0)));
+  const whole = Math.max(lasts, ...tries.map((each) => (each.at_ms ?? 0) + (each.ms ?? 0)));
   const told = { tries, passedOver: passedOver ?? {}, answered, explain, whole, ran: tries.length > 0 };
   const list = h("ul", { role: "tree", "aria-label": label }, item(node, told, 1));
   follow(list);
@@ -108,6 +111,7 @@ function whatHappened({ tries, passed, answered, node }) {
   const words = tries
     .filter((each) => endOf(each) === "failed")
     .map((each) => `failed: ${[each.status, each.cause].filter(Boolean).join(" ")}`);
+  if (tries.some((each) => endOf(each) === "under way")) words.push("under way");
   if (passed) words.push(`passed over: ${passed}`);
   if (answered) words.push("answered");
   if (node.reachable === false) words.push(`not reached: ${node.why ?? "no reason is known"}`);

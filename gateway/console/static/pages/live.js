@@ -4,6 +4,7 @@ import { errorBox, h, mount, waiting } from "../dom.js";
 import { count } from "../format.js";
 import { entryOf } from "./live/entry.js";
 import { listen } from "./live/listen.js";
+import { underWay } from "./live/under_way.js";
 
 export const title = "Live";
 
@@ -19,12 +20,14 @@ export async function show(root, { signal }) {
   const pause = h("button", { class: "button", type: "button", "aria-pressed": "false" }, "Pause");
   const clear = h("button", { class: "button quiet", type: "button" }, "Clear");
   const said = h("div");
+  const working = underWay({ signal });
   const feed = h("ol", { class: "feed", "aria-label": "Requests, the newest first" });
   const nothing = h("div", { class: "empty" }, waiting("Waiting for the first request …"), hint());
   mount(
     root,
     h("div", { class: "toolbar" }, pause, clear, state, h("span", { class: "grow" }), counted),
     said,
+    working.section,
     feed,
     nothing,
   );
@@ -37,7 +40,17 @@ export async function show(root, { signal }) {
   let drawing = null;
   const opened = new Date().toISOString();
 
-  function take(row) {
+  function take(told, name) {
+    if (name === "under_way") stand(told);
+    else if (name === "message") add(told);
+  }
+
+  function stand(rows) {
+    working.tell(rows);
+    show();
+  }
+
+  function add(row) {
     if (!row?.id || known.has(row.id)) return;
     known.add(row.id);
     if (known.size > MOST_KNOWN) known.delete(known.values().next().value);
@@ -55,12 +68,16 @@ export async function show(root, { signal }) {
       pause.textContent = fresh.length ? `Resume (${waitingRows} new)` : "Resume";
     } else {
       fresh.sort((one, other) => (one.created_at < other.created_at ? 1 : -1));
-      feed.prepend(...fresh.map((row) => entryOf(row, { signal })));
+      feed.prepend(...fresh.map((row) => entryOf(row, { signal, open: working.wasOpen(row.id) })));
       fresh = [];
       trim(feed);
     }
-    nothing.hidden = feed.children.length > 0;
+    show();
     if (seen && (told === 0 || Date.now() - told > TELL_MS)) tell();
+  }
+
+  function show() {
+    nothing.hidden = feed.children.length > 0 || !working.section.hidden;
   }
 
   function tell() {
@@ -92,6 +109,7 @@ export async function show(root, { signal }) {
       state.className = `badge ${kind}`;
       state.dataset.state = word;
       mount(said, error ? errorBox(error) : null);
+      if (kind !== "ok") stand([]); // nobody knows what becomes of them
     },
   });
 }

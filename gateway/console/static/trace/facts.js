@@ -3,6 +3,11 @@
 import { badge, h } from "../dom.js";
 import { count, kindOfStatus, ms, usd } from "../format.js";
 
+/** Returns whether a request has no answer yet: what is told of it is how it stands. */
+export function isUnderWay(row) {
+  return row.object === "log.under_way";
+}
+
 /** Returns the facts of a row of the log; what is not known is left out. */
 export function factsOf(row) {
   const rows = [
@@ -20,9 +25,9 @@ export function factsOf(row) {
     ["Target", row.target],
     ["Virtual key", row.virtual_key],
     ["Config", row.config ? [row.config, row.config_version ? ` (${row.config_version})` : ""] : null],
-    ["Took", typeof row.response_time === "number" ? timesOf(row) : null],
-    ["Cost", typeof row.cost_usd === "number" ? usd(row.cost_usd) : "not known"],
-    ["Pictures", typeof row.total_units === "number" ? count(row.total_units) : null],
+    [isUnderWay(row) ? "So far" : "Took", typeof row.response_time === "number" ? timesOf(row) : null],
+    ["Cost", costOf(row)],
+    ["Pictures", !isUnderWay(row) && typeof row.total_units === "number" ? count(row.total_units) : null],
     ["Size", row.size],
     ["User", row.user],
     ["API key", row.api_key],
@@ -39,13 +44,19 @@ export function factsOf(row) {
   );
 }
 
+function costOf(row) {
+  if (isUnderWay(row)) return null;
+  return typeof row.cost_usd === "number" ? usd(row.cost_usd) : "not known";
+}
+
 function modelOf({ asked_model: asked, ai_model: got }) {
   return asked && got && asked !== got ? `${got}, asked for ${asked}` : (got ?? asked);
 }
 
-function timesOf({ response_time: all, upstream_time: upstream, queue_time: queued }) {
+function timesOf(row) {
+  const { response_time: all, upstream_time: upstream, queue_time: queued } = row;
   const parts = [
-    typeof upstream === "number" ? `${ms(upstream)} at providers` : null,
+    !isUnderWay(row) && typeof upstream === "number" ? `${ms(upstream)} at providers` : null,
     queued ? `${ms(queued)} waiting for a seat` : null,
   ].filter(Boolean);
   return parts.length ? `${ms(all)} (${parts.join(", ")})` : ms(all);

@@ -4,9 +4,11 @@ import { badge, h } from "../dom.js";
 import { kindOfStatus, ms } from "../format.js";
 
 const MOST = 20;
+const KINDS = { answered: "ok", "given up": "dim", "under way": "info" };
 
-/** Returns how an attempt ended: "answered", "failed", or "given up", as another one was quicker or the caller left. */
+/** Returns how an attempt ended: "answered", "failed", "under way", or "given up": another one won or the caller left. */
 export function endOf({ cause, ms: took }) {
+  if (cause === "under_way") return "under way";
   if (cause === "unfinished" || (!cause && took === null)) return "given up";
   return cause ? "failed" : "answered";
 }
@@ -36,7 +38,7 @@ function isOf(attempt, node) {
 function row({ number, status, cause, message, at_ms: at, ms: took }, whole) {
   const end = endOf({ cause, ms: took });
   const ended = end === "failed" ? [status, cause].filter(Boolean).join(" ") : end;
-  const kind = { failed: status ? kindOfStatus(status) : "bad", "given up": "dim", answered: "ok" }[end];
+  const kind = KINDS[end] ?? (status ? kindOfStatus(status) : "bad");
   const from = Math.min(100, (100 * (at ?? 0)) / whole);
   const width = Math.max(0.7, Math.min(100 - from, (100 * (took ?? whole - (at ?? 0))) / whole));
   const bar = h("i", { class: kind, style: { left: `${from}%`, width: `${width}%` } });

@@ -14,31 +14,32 @@ const MEANINGS = {
 const TIMED = new Set(["sick", "trying", "left alone"]);
 
 /** Returns the table of targets whose words hold what is wanted, the sick first, as they come. */
-export function targetsOf({ data: all = [], workers, worker }, wanted) {
+export function targetsOf({ data: all = [], workers, workers_heard: heard }, wanted) {
   if (!all.length) return empty("No config has a target with credentials of the gateway's own.");
   const rows = all.filter((row) => !wanted || Object.values(row).join(" ").toLowerCase().includes(wanted));
   if (!rows.length) return empty("No target has these words.");
   const head = ["State", "Target", "Provider", "Model", "Config", "Host", "In flight", "Latency", "95 %"];
   const numbers = new Set(["In flight", "Latency", "95 %"]);
-  const one =
-    workers > 1 ? `As one of ${workers} workers knows them: process ${worker}. Refresh may ask another.` : null;
+  const some = heard < workers ? `As ${heard} of ${workers} workers know them: the others were not heard of.` : null;
   const headings = head.map((word) => h("th", { scope: "col", class: numbers.has(word) ? "num" : null }, word));
   const table = h(
     "table",
     { class: "table" },
     h("thead", null, h("tr", null, headings)),
-    h("tbody", null, rows.map(line)),
+    h("tbody", null, rows.map((row) => line(row, heard))),
   );
   return [
-    one ? h("p", { class: "muted" }, one) : null,
+    some ? h("p", { class: "muted" }, some) : null,
     h("div", { class: "table-wrap", tabindex: "0", role: "region", "aria-label": "Table of targets" }, table),
   ];
 }
 
-function line(row) {
-  const { state, for_seconds: lasts, in_flight: busy, max_in_flight: most } = row;
+function line(row, heard) {
+  const { state, for_seconds: lasts, in_workers: alike, in_flight: busy, max_in_flight: most } = row;
   const since =
     lasts > 0 && TIMED.has(state) ? h("span", { class: "muted" }, ` for another ${ms(lasts * 1000)}`) : null;
+  const differ =
+    TIMED.has(state) && alike < heard ? h("span", { class: "muted" }, ` in ${alike} of ${heard} workers`) : null;
   const known = h(
     "span",
     { class: `badge ${KINDS[state] ?? "dim"}`, title: MEANINGS[state] ?? null },
@@ -47,13 +48,13 @@ function line(row) {
   return h(
     "tr",
     { "data-state": state },
-    h("td", null, known, since),
+    h("td", null, known, differ, since),
     h("td", { title: uses(row) }, row.name ?? row.virtual_key ?? "–", more(row)),
     h("td", null, row.provider ?? "–"),
     h("td", null, row.model ?? h("span", { class: "muted" }, "as asked")),
     h("td", null, row.config ? h("a", { href: `#/configs/${encodeURIComponent(row.config)}` }, row.config) : "–"),
     h("td", { class: "host" }, row.host ?? h("span", { class: "muted" }, "in this process")),
-    h("td", { class: "num" }, typeof most === "number" ? [count(busy), " of ", count(most)] : count(busy)),
+    h("td", { class: "num" }, typeof most === "number" ? [count(busy), " of ", count(most * heard)] : count(busy)),
     h("td", { class: "num" }, ms(row.latency_ms)),
     h("td", { class: "num" }, ms(row.p95_ms)),
   );

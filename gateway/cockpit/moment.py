@@ -1,0 +1,146 @@
+"""How the gateway is at this moment: what each of its workers knows of targets and has under way."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any, Protocol
+
+import msgspec
+import orjson
+
+from gateway.http.control.shown import described
+from gateway.http.record import Records
+from gateway.http.seats import Seats
+from gateway.http.told import UNFINISHED
+from gateway.seldom import SELDOM
+from gateway.siblings import Siblings
+from gateway.store.request_row import RequestRow
+from gateway.target import Pools
+from strategies.health import State
+
+_log = logging.getLogger("gateway.cockpit")
+
+_KIND = "moment"
+_TELL_SECONDS = 1.0
+_MOST_TARGETS = 1000
+_MOST_REQUESTS = 100
+
+
+class Known(msgspec.Struct, array_like=True):
+    """What a worker knows of a target."""
+
+    identity: bytes
+    model: str
+    state: State
+    left: float
+    """Seconds for which it is left alone."""
+    in_flight: int
+    latency: float | None
+    p95: float | None
+
+
+class Moment(msgspec.Struct, array_like=True):
+    """What one worker knows."""
+
+    in_flight: int
+    waiting: int
+    targets: list[Known]
+    requests: list[RequestRow]
+    """Those under way, the oldest first, as their records stand."""
+
+
+class Running(Protocol):
+    """A worker, as far as it is looked at."""
+
+    records: Records
+    seats: Seats | None
+
+    @property
+    def pools(self) -> Pools:
+        """What is known of targets."""
+        ...
+
+
+class Moments:
+    """Looks at this worker, and hears of the others."""
+
+    def __init__(self, running: Running) -> None:
+        """Look at one worker alone, until it joins the others."""
+        self._running = running
+        self._siblings: Siblings | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def join(self, siblings: Siblings) -> None:
+        """Tell the other workers once a second what goes on here, and hear of them."""
+        self._siblings = siblings
+        self._task = asyncio.create_task(self._tell(siblings))
+
+    async def leave(self) -> None:
+        """Tell nobody any more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def all(self) -> list[Moment]:
+        """Return what goes on in each worker: here now, and elsewhere a second ago at most."""
+        found = [self.own()]
+        if self._siblings is not None:
+            found += await asyncio.to_thread(_others, self._siblings)
+        return found
+
+    def own(self) -> Moment:
+        """Return what goes on in this worker."""
+        running, now = self._running, asyncio.get_running_loop().time()
+        seats = running.seats
+        targets = []
+        for identity, model, health in islice(running.pools.newest(), _MOST_TARGETS):
+            state, left = health.told(now)
+            targets.append(Known(identity, model, state, left, health.in_flight, health.latency, health.p95))
+        return Moment(
+            in_flight=0 if seats is None else seats.taken,
+            waiting=0 if seats is None else seats.waiting,
+            targets=targets,
+            requests=[each.so_far() for each in islice(running.records.under_way.values(), _MOST_REQUESTS)],
+        )
+
+    async def _tell(self, siblings: Siblings) -> None:
+        number = 0
+        while True:
+            number += 1
+            content = msgspec.msgpack.encode(self.own())
+            with contextlib.suppress(FileNotFoundError):  # an operator removed the folder; there is nobody to tell then
+                try:
+                    await asyncio.to_thread(siblings.write, _KIND, content, number)
+                except OSError as error:
+                    _log.warning("other workers cannot be told of this one: %s", error.strerror or error, extra=SELDOM)
+            await asyncio.sleep(_TELL_SECONDS)
+
+
+def under_way(moments: Iterable[Moment], workspace: str | None) -> list[dict[str, Any]]:
+    """Return the requests of a workspace, or of all, that have no answer yet, as the log will list them."""
+    rows = sorted((row for moment in moments for row in moment.requests), key=lambda row: row.id)
+    return [_shown(row) for row in rows if workspace in (None, row.workspace)]
+
+
+def _shown(row: RequestRow) -> dict[str, Any]:
+    details = orjson.loads(row.more)
+    for attempt in details["attempts"]:
+        if attempt["cause"] == UNFINISHED and attempt["ms"] is None:
+            attempt["cause"] = "under_way"
+    columns = msgspec.structs.asdict(row) | {"metadata": orjson.loads(row.metadata)}
+    unknown = {"response_status_code": None, "is_success": None, "object": "log.under_way", "details": details}
+    return described(columns) | unknown
+
+
+def _others(siblings: Siblings) -> list[Moment]:
+    found = []
+    for content, lives in siblings.others(_KIND):
+        if lives:
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):  # somebody else put it there
+                found.append(_decode(content))
+    return found
+
+
+_decode = msgspec.msgpack.Decoder(Moment).decode

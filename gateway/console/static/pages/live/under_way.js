@@ -1,0 +1,54 @@
+// The requests that have no answer yet, the oldest first; each opens to the way it has gone so far.
+
+import { h } from "../../dom.js";
+import { ms } from "../../format.js";
+import { entryOf } from "./entry.js";
+
+const TICK_MS = 1000;
+
+/** Returns the list, what tells it how things stand, and whether a request was open when it got its answer. */
+export function underWay({ signal }) {
+  const list = h("ol", { class: "feed", "aria-label": "Requests under way, the oldest first" });
+  const section = h("section", { class: "under-way", hidden: true }, h("h2", null, "Under way"), list);
+  const shown = new Map();
+  const opened = new Set();
+
+  function tell(rows) {
+    const stay = new Set(rows.map(({ id }) => id));
+    for (const [id, { entry }] of shown) {
+      if (stay.has(id)) continue;
+      if (isOpen(entry)) opened.add(id);
+      entry.remove();
+      shown.delete(id);
+    }
+    for (const row of rows) put(row);
+    section.hidden = shown.size === 0;
+    tick();
+  }
+
+  function put(row) {
+    const stands = JSON.stringify(row.details.attempts);
+    const before = shown.get(row.id);
+    if (before?.stands === stands) return;
+    const entry = entryOf(row, { signal, open: isOpen(before?.entry) });
+    const focused = before?.entry.contains(document.activeElement);
+    if (before) before.entry.replaceWith(entry);
+    else list.append(entry);
+    if (focused) entry.querySelector("button").focus();
+    shown.set(row.id, { entry, stands, began: performance.now() - row.response_time });
+  }
+
+  function tick() {
+    for (const { entry, began } of shown.values()) {
+      entry.querySelector("[data-lasts]").textContent = ms(performance.now() - began);
+    }
+  }
+
+  const ticking = setInterval(tick, TICK_MS);
+  signal.addEventListener("abort", () => clearInterval(ticking));
+  return { section, tell, wasOpen: (id) => opened.delete(id) };
+}
+
+function isOpen(entry) {
+  return entry?.classList.contains("open") ?? false;
+}

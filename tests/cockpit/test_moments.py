@@ -1,0 +1,125 @@
+"""What goes on at this moment, in whichever worker it does: requests under way, and how targets are."""
+
+import contextlib
+import functools
+import json
+import threading
+
+import pytest
+from msgspec import structs
+
+from gateway.cockpit.moment import Moment, under_way
+from gateway.store.request_row import RequestRow
+from tests.end_to_end.caller import ask
+from tests.end_to_end.provider import within
+from tests.end_to_end.workers import line_to_each_worker
+from tests.running import serving
+
+ADMIN = "admin-key-not-real-0123456789"
+APP = "key-of-an-app-not-real"
+SLOW = """\
+strategy: {mode: fallback}
+targets:
+  - name: broken
+    provider: sandbox
+    override_params: {sandbox: {status: 503}}
+    cb_config: {failure_threshold: 1, cooldown_interval: 60000}
+  - {name: slow, provider: sandbox, override_params: {sandbox: {latency_ms: 4000}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("moments")
+    (folder / "slow.yaml").write_text(SLOW)
+    (folder / "gateway.yaml").write_text(f"api_keys: [{{name: app, key: {APP}}}]")
+    with serving(folder, "--workers", "2", "--admin-key", ADMIN) as running:
+        yield running
+
+
+@pytest.fixture
+def lines(gateway):
+    """A connection to each of the two workers."""
+    with line_to_each_worker(gateway.process.pid, int(gateway.url.rpartition(":")[2])) as found:
+        yield [line for _, line in sorted(found.items())]
+
+
+@contextlib.contextmanager
+def painting(gateway, line, trace):
+    """Have a request under way in one worker."""
+    sent = {"x-portkey-api-key": APP, "x-portkey-trace-id": trace}
+    asked = {"config": "slow", "line": line, "prompt": "a slow otter"}
+    thread = threading.Thread(target=ask, args=(gateway,), kwargs=asked | sent)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+@contextlib.contextmanager
+def watching(line):
+    """Yield the events of one worker: their names, and what they hold."""
+    line.request("GET", "/v1/logs/live", headers={"x-portkey-api-key": ADMIN})
+    answer = line.getresponse()
+    assert answer.status == 200, answer.read()
+    try:
+        yield _events(answer)
+    finally:
+        line.sock.close()
+
+
+def _events(answer):
+    name = "message"
+    for text in iter(answer.readline, b""):
+        field, _, value = text.decode().rstrip("\n").partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            yield name, json.loads(value)
+            name = "message"
+
+
+def health(gateway, line=None):
+    told = ask(gateway, b"", method="GET", path="/v1/health/targets", line=line, **{"x-portkey-api-key": ADMIN}).json
+    return told, {use["name"]: row for row in told["data"] for use in row["used_by"]}
+
+
+@pytest.mark.parametrize("worker", [0, 1], ids=["in the worker that is asked", "in another one"])
+def test_a_request_under_way_is_told_with_what_was_tried_so_far(gateway, lines, worker):
+    trace = f"watched-{worker}"
+    port = int(gateway.url.rpartition(":")[2])
+    with line_to_each_worker(gateway.process.pid, port) as more, watching(lines[0]) as events:
+        painted = [line for _, line in sorted(more.items())][worker]
+        with painting(gateway, painted, trace):
+            row = next(rows[0] for name, rows in events if name == "under_way" and rows)
+            assert within(2, lambda: health(gateway)[1]["slow"]["in_flight"] == 1)
+            assert (row["trace_id"], row["config"], row["prompt"]) == (trace, "slow", "a slow otter")
+            assert (row["response_status_code"], row["is_success"], row["target"]) == (None, None, "config.targets[1]")
+            (*_, last) = row["details"]["attempts"]
+            assert (last["target"], last["cause"], last["ms"]) == ("slow", "under_way", None)
+            assert next(rows for name, rows in events if name == "under_way") == []
+            answered = next(each for name, each in events if name == "message" and each["trace_id"] == trace)
+        assert (answered["id"], answered["response_status_code"]) == (row["id"], 200)
+
+
+def test_requests_of_another_workspace_are_not_told():
+    rows = [
+        RequestRow(id=str(number), workspace=workspace, created_ms=1, trace_id="", operation="edit", status=0, ms=1)
+        for number, workspace in enumerate(("mine", "theirs", "mine"))
+    ]
+    moments = [Moment(0, 0, [], [structs.replace(row, more='{"attempts": []}')]) for row in reversed(rows)]
+    assert [row["id"] for row in under_way(moments, "mine")] == ["0", "2"]
+    assert [row["id"] for row in under_way(moments, None)] == ["0", "1", "2"]
+
+
+def test_a_target_that_one_worker_finds_sick_is_told_by_all(gateway, lines):
+    def is_sick(line):
+        return health(gateway, line)[1]["broken"]["state"] == "sick"
+
+    for line in lines:
+        assert within(10, functools.partial(is_sick, line))
+        told, targets = health(gateway, line)
+        assert targets["broken"]["in_workers"] in (1, 2)
+        assert targets["broken"]["for_seconds"] > 0
+        assert (told["workers"], told["workers_heard"]) == (2, 2)
