@@ -53,14 +53,16 @@ async def _events(desk: Desk, database: Database, workspace: str | None, last: i
         said = time.monotonic()
         working: list[dict[str, Any]] = []
         while not desk.stopping.is_set():
-            before, working = working, under_way(await desk.moments.all(), workspace)
-            if _stand(working) != _stand(before):
-                yield b"event: under_way\ndata: %b\n\n" % orjson.dumps(working)
-                said = time.monotonic()
             fresh = [row for row in await _newest(database, workspace) if row["id"] not in seen]
             for row in reversed(fresh):
                 seen[row["id"]] = None
                 yield b"data: %b\n\n" % orjson.dumps(told_of(row))
+            # What another worker said a second ago may be over.
+            standing = under_way(await desk.moments.all(), workspace)
+            before, working = working, [row for row in standing if row["id"] not in seen]
+            if _stand(working) != _stand(before):
+                yield b"event: under_way\ndata: %b\n\n" % orjson.dumps(working)
+                said = time.monotonic()
             while len(seen) > _REMEMBERED:
                 seen.popitem(last=False)
             now = time.monotonic()

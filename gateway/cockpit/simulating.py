@@ -46,6 +46,7 @@ async def simulate(desk: Desk, request: Request) -> Told:
     _check(body, *(draft.spec for draft in drafts.values() if draft.spec is not None))
     asked |= {"traffic": body.data.get("traffic"), "faults": body.data.get("faults") or _NO_FAULTS}
     asked |= {"requests": count, "seed": seed, "virtual_keys": _virtual_keys(desk, operator)}
+    asked |= {"catalogue": desk.snapshot.gateway.own_rows}
     if _one_at_a_time.locked():
         raise Overloaded("A simulation is running already; wait for its end, then try again.")
     async with _one_at_a_time:

@@ -43,6 +43,8 @@ class GatewayFile:
     budgets: tuple[Budget, ...] = ()
     catalogue: Catalogue = BUILT_IN
     """What is known of models, the operator's own rows among it."""
+    own_rows: tuple[Mapping[str, Any], ...] = ()
+    """Those as they are written, for whoever reads them elsewhere."""
     trusted_hosts: tuple[str, ...] = ()
     """As this file lists them; a flag or a variable may say otherwise."""
 
@@ -60,6 +62,7 @@ def read_gateway_file(document: Document) -> GatewayFile:
         api_keys=_api_keys(given(clean, "api_keys") or [], reading),
         budgets=_budgets(given(clean, "budgets") or [], reading),
         catalogue=own_catalogue(given(clean, "catalogue") or [], reading),
+        own_rows=tuple(row for row in given(clean, "catalogue") or () if row is not FAULTY),
         trusted_hosts=_trusted_hosts(server, reading),
     )
     if document.problems or reading.problems:

@@ -238,7 +238,9 @@ CALLS: Mapping[str, Mapping[str, Call]] = {
     "/logs/exports/{id}/file": {
         "get": Call("The file, by a link that was given out.", None, query=("expires", "format", "signature"))
     },
-    "/logs/live": {"get": Call("Requests under way, and as they are answered.", "logs.list", streams=True, query=("last",))},
+    "/logs/live": {
+        "get": Call("Requests under way, and as they are answered.", "logs.list", streams=True, query=("last",))
+    },
     "/logs/{id}/pictures": {"get": Call("Links to the pictures of a request.", "logs.view", gives="pictures")},
     "/check": {
         "post": Call(

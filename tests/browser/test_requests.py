@@ -11,12 +11,17 @@ HOSTILE = "<img src=x onerror=alert(1)> & \u202e \"otter\" 'x' \u0007"
 BROKEN = "primary=503"
 
 
+def newest(cockpit):
+    """Return the list of those that were answered; what is under way comes and goes above it."""
+    return cockpit.page.get_by_role("list", name="Requests, the newest first")
+
+
 async def test_live_shows_a_request_as_it_happens_and_opens_to_its_tree(cockpit):
     await cockpit.open("/live")
     await expect(cockpit.page.locator("[data-state=live]")).to_be_visible()
     prompt = f"live {HOSTILE}"
     await cockpit.paint(prompt, "tour", assume=BROKEN)
-    entry = cockpit.page.locator(".feed > li").filter(has_text="live <img src=x onerror=alert(1)>")
+    entry = newest(cockpit).get_by_role("listitem").filter(has_text="live <img src=x onerror=alert(1)>")
     await entry.get_by_role("button").first.click()
     tree = entry.get_by_role("tree")
     failed = tree.get_by_role("treeitem", name=re.compile("primary"))
@@ -44,14 +49,14 @@ async def test_a_request_under_way_is_seen_and_stays_open_when_it_is_answered(co
     await cockpit.shoot("live-under-way")
     assert (await painting).status == 200
     await expect(cockpit.page.locator(".under-way")).to_be_hidden()
-    done = cockpit.page.locator(".feed li.entry.open").filter(has_text="a slow otter")
+    done = newest(cockpit).locator("li.open").filter(has_text="a slow otter")
     await expect(done.get_by_role("treeitem", name="target, slow, answered")).to_be_visible()
 
 
 async def test_live_waits_while_it_is_paused(cockpit):
     await cockpit.open("/live")
     await cockpit.paint("told of before", "sandbox")
-    await expect(cockpit.page.get_by_text("told of before")).to_be_visible()
+    await expect(newest(cockpit).get_by_text("told of before")).to_be_visible()
     await cockpit.page.get_by_role("button", name="Pause").click()
     await cockpit.paint("told of later", "sandbox")
     resume = cockpit.page.get_by_role("button", name="Resume (1 new)")

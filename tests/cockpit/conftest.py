@@ -23,6 +23,8 @@ tests:
 LIMITED = """\
 virtual_keys:
   limited: {provider: openai, api_key: openai-key-not-real, usage_limits: {credit_limit: 5, periodic_reset: monthly}}
+catalogue:
+  - {provider: openai, id: model-of-ours, like: gpt-image-1, price: {image: 0.25}}
 budgets:
   - {name: each-provider, per: provider, usage_limits: {credit_limit: 9}}
 """

@@ -135,6 +135,14 @@ class TestExplain:
         assert (status, told["error"]["code"]) == (404, "config_not_found")
 
 
+def test_a_simulation_knows_the_prices_of_models_that_the_operator_added(cockpit):
+    draft = {"text": "virtual_key: limited\noverride_params: {model: model-of-ours}\n"}
+    traffic = {"rate": 10, "mix": [{"share": 1, "request": {"prompt": "otter"}}]}
+    status, told = cockpit.ask("POST", "/v1/simulate", {**draft, "traffic": traffic, "requests": 8})
+    assert status == 200, told
+    assert [target["cost_usd"] for target in told["targets"].values()] == [pytest.approx(2.0)]
+
+
 def test_simulate_and_compare(cockpit):
     asked = {
         "id": "tour",

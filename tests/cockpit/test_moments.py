@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import itertools
 import json
+import socket
 import threading
 
 import pytest
@@ -18,22 +20,30 @@ from tests.running import serving
 ADMIN = "admin-key-not-real-0123456789"
 APP = "key-of-an-app-not-real"
 SLOW = """\
-strategy: {mode: fallback}
+strategy: {{mode: fallback}}
 targets:
   - name: broken
     provider: sandbox
-    override_params: {sandbox: {status: 503}}
-    cb_config: {failure_threshold: 1, cooldown_interval: 60000}
-  - {name: slow, provider: sandbox, override_params: {sandbox: {latency_ms: 4000}}}
+    override_params: {{sandbox: {{status: 503}}}}
+    cb_config: {{failure_threshold: 1, cooldown_interval: 600000}}
+  - {{name: slow, provider: openai, api_key: test-slow-not-real, custom_host: "http://{host}/v1"}}
 """
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory):
+def provider():
+    """Whoever asks it waits until it is told to hang up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory, provider):
+    host = "{}:{}".format(*provider.getsockname())
     folder = tmp_path_factory.mktemp("moments")
-    (folder / "slow.yaml").write_text(SLOW)
+    (folder / "slow.yaml").write_text(SLOW.format(host=host))
     (folder / "gateway.yaml").write_text(f"api_keys: [{{name: app, key: {APP}}}]")
-    with serving(folder, "--workers", "2", "--admin-key", ADMIN) as running:
+    with serving(folder, "--workers", "2", "--admin-key", ADMIN, "--trusted-hosts", host) as running:
         yield running
 
 
@@ -45,15 +55,17 @@ def lines(gateway):
 
 
 @contextlib.contextmanager
-def painting(gateway, line, trace):
-    """Have a request under way in one worker."""
+def painting(gateway, line, provider, trace):
+    """Have a request under way in one worker; yield what ends it."""
     sent = {"x-portkey-api-key": APP, "x-portkey-trace-id": trace}
     asked = {"config": "slow", "line": line, "prompt": "a slow otter"}
     thread = threading.Thread(target=ask, args=(gateway,), kwargs=asked | sent)
     thread.start()
+    upstream, _ = provider.accept()
     try:
-        yield
+        yield upstream.close
     finally:
+        upstream.close()
         thread.join()
 
 
@@ -85,22 +97,28 @@ def health(gateway, line=None):
     return told, {use["name"]: row for row in told["data"] for use in row["used_by"]}
 
 
+def asks(rows, target):
+    return any(row["details"]["attempts"][-1]["target"] == target for row in rows if row["details"]["attempts"])
+
+
 @pytest.mark.parametrize("worker", [0, 1], ids=["in the worker that is asked", "in another one"])
-def test_a_request_under_way_is_told_with_what_was_tried_so_far(gateway, lines, worker):
+def test_a_request_under_way_is_told_with_what_was_tried_so_far(gateway, lines, provider, worker):
     trace = f"watched-{worker}"
     port = int(gateway.url.rpartition(":")[2])
     with line_to_each_worker(gateway.process.pid, port) as more, watching(lines[0]) as events:
         painted = [line for _, line in sorted(more.items())][worker]
-        with painting(gateway, painted, trace):
-            row = next(rows[0] for name, rows in events if name == "under_way" and rows)
-            assert within(2, lambda: health(gateway)[1]["slow"]["in_flight"] == 1)
+        with painting(gateway, painted, provider, trace) as end:
+            row = next(rows[0] for name, rows in events if name == "under_way" and asks(rows, "slow"))
+            assert within(20, lambda: health(gateway)[1]["slow"]["in_flight"] == 1)
             assert (row["trace_id"], row["config"], row["prompt"]) == (trace, "slow", "a slow otter")
             assert (row["response_status_code"], row["is_success"], row["target"]) == (None, None, "config.targets[1]")
             (*_, last) = row["details"]["attempts"]
             assert (last["target"], last["cause"], last["ms"]) == ("slow", "under_way", None)
-            assert next(rows for name, rows in events if name == "under_way") == []
-            answered = next(each for name, each in events if name == "message" and each["trace_id"] == trace)
-        assert (answered["id"], answered["response_status_code"]) == (row["id"], 200)
+            end()
+            later = dict(itertools.islice(events, 2))  # in either order
+        answered = later["message"]
+        assert later["under_way"] == []
+        assert (answered["id"], answered["response_status_code"]) == (row["id"], 502)
 
 
 def test_requests_of_another_workspace_are_not_told():

@@ -35,6 +35,7 @@ export async function show(root, { signal }) {
   const known = new Set();
   let fresh = [];
   let paused = false;
+  let standing = [];
   let seen = 0;
   let told = 0;
   let drawing = null;
@@ -46,7 +47,8 @@ export async function show(root, { signal }) {
   }
 
   function stand(rows) {
-    working.tell(rows);
+    standing = rows;
+    if (!paused) working.tell(rows);
     show();
   }
 
@@ -87,6 +89,7 @@ export async function show(root, { signal }) {
 
   pause.addEventListener("click", () => {
     paused = !paused;
+    if (!paused) working.tell(standing);
     pause.setAttribute("aria-pressed", String(paused));
     pause.textContent = paused ? "Resume" : "Pause";
     draw();
