@@ -282,7 +282,7 @@ def test_live_tells_of_requests_as_they_are_answered(cockpit):
         headers = {"x_gateway_assume": "primary=503", "x_portkey_trace_id": "watched"}
         painting = threading.Thread(target=cockpit.paint, args=("tour",), kwargs=headers)
         painting.start()
-        rows = (json.loads(line.removeprefix(b"data: ")) for line in events if line.startswith(b"data: "))
+        rows = (json.loads(line.removeprefix(b"data: ")) for line in events if line.startswith(b"data: {"))
         row = next(row for row in rows if row["trace_id"] == "watched")  # others may still be on their way
         painting.join()
     assert (row["config"], row["attempts"], row["rescued"]) == ("tour", 2, True)
