@@ -19,8 +19,10 @@ def _never_holding(ground: Ground) -> Iterator[Found]:
 
 
 def _why_never(queries: Queries, index: int) -> str | None:
-    if queries.never(index):
+    if queries.contradicts_itself(index):
         return "it contradicts itself; correct the query, or remove the condition"
+    if queries.never(index):
+        return "no request that the conditions above lead here meets it; correct the query, or remove the condition"
     taken = queries.taken_by(index)
     if not taken:
         return None
@@ -47,8 +49,8 @@ CONDITION_NEVER_HOLDS = Rule(
     summary="A condition that no request can meet, or that earlier ones leave nothing for.",
     why=(
         "The first condition that holds decides. One that asks for the same as an earlier one, or for less, is never"
-        " its turn, and neither is one that contradicts itself. Reported is only what is sure for every request there"
-        " could be; patterns in `$regex` are compared as they are written."
+        " its turn, and neither is one that contradicts itself, or the conditions that lead to its node. Reported is"
+        " only what is sure for every request there could be; patterns in `$regex` are compared as they are written."
     ),
     bad="""\
 strategy:

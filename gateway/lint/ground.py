@@ -1,6 +1,7 @@
 """What rules look at: the tree of a config beside what was written of it, node by node."""
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from gateway.config.grammar import snake
 from gateway.config.spec import DEFAULT_DEADLINE, ConditionalSpec, ConfigSpec, NodeSpec, TargetSpec
 from gateway.config.suggest import printable
 from gateway.config.virtual_key import VirtualKey
-from gateway.lint.queries import Queries
+from gateway.lint.queries import Queries, Way
 from gateway.lint.values import Effort
 
 _SHAPING = ("default_params", "override_params", "drop_params")
@@ -122,7 +123,7 @@ class Ground:
         effort, found = Effort(), []
         for site in self.sites:
             if isinstance(site.spec, ConditionalSpec):
-                queries = Queries((condition.query for condition in site.spec.conditions), effort)
+                queries = Queries((condition.query for condition in site.spec.conditions), effort, list(_ways(site)))
                 found.append((site, site.spec, queries))
         return tuple(found)
 
@@ -179,6 +180,15 @@ class Ground:
                 entry = targets[index] if index < len(targets) else None
                 site.children.append(self._site(child, f"{path}.targets[{index}]", entry, site, own))
         return site
+
+
+def _ways(site: Site) -> Iterator[Way]:
+    """Yield what leads to a node, from each conditional above it."""
+    for below, above in itertools.pairwise(site.lines()):
+        if isinstance(above.spec, ConditionalSpec):
+            child, conditions = above.children.index(below), above.spec.conditions
+            leading = [index for index, condition in enumerate(conditions) if condition.then == child]
+            yield Way([condition.query for condition in conditions], leading, above.spec.default == child)
 
 
 def _reach(value: Any, path: str, keys: tuple[str, ...]) -> tuple[str, bool, Any]:  # noqa: ANN401

@@ -1,6 +1,6 @@
 """Whether any request could meet some queries and miss others: what is denied here is sure, the rest may be."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,14 +36,26 @@ class _Not:
 Formula = _Test | _All | _Any | _Not
 
 
-class Queries:
-    """The queries of one node."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What leads from one conditional to one of its children."""
 
-    def __init__(self, queries: Iterable[Mapping[str, Any]], effort: Effort) -> None:
-        """Work out which kinds of values there are for each field."""
+    queries: Sequence[Mapping[str, Any]]
+    """All queries of the conditional, in their order."""
+    leading: Collection[int]
+    """Those that lead to the child."""
+    by_default: bool
+    """Whether the child has the requests that meet none of them."""
+
+
+class Queries:
+    """The queries of one node, asked of the requests that get there."""
+
+    def __init__(self, queries: Iterable[Mapping[str, Any]], effort: Effort, ways: Sequence[Way] = ()) -> None:
+        """Work out which kinds of values there are for each field; `ways` lead to the node, all of them."""
         written = list(queries)
         operands: dict[str, list[Any]] = {}
-        for query in written:
+        for query in (*written, *(query for way in ways for query in way.queries)):
             for name, operand in _tests(query):
                 operands.setdefault(name, []).append(operand)
         self._effort = effort
@@ -55,25 +67,35 @@ class Queries:
                 self._masks[name], self._room[name] = iter(found[0]), found[1]
         self._formulas = [self._formula(query) for query in written]
         self._fields = [frozenset(name for name, _ in _tests(query)) for query in written]
+        here = _All(tuple(self._way(way) for way in ways))
+        # Where nothing gets to, every query would be wrong, and what is wrong is above.
+        self._here = here if self._may_be(here) else _All(())
+
+    def contradicts_itself(self, index: int) -> bool:
+        """Whether no request could meet a query, wherever it comes from."""
+        return not self._may_be(self._formulas[index])
 
     def never(self, index: int) -> bool:
-        """Whether no request could meet a query, whatever there is before it."""
-        return not self._may_be(_All((self._formulas[index],)))
+        """Whether no request that gets to the node could meet a query, whatever there is before it."""
+        return not self._may_be(_All((self._here, self._formulas[index])))
 
     def taken_by(self, index: int) -> tuple[int, ...]:
         """Return the earlier queries that leave no request for this one: one if one does; none where some are left."""
         formula, fields = self._formulas[index], self._fields[index]
         earlier = [each for each in range(index) if not self._fields[each] or self._fields[each] & fields]
-        if not earlier or self._may_be(_All((formula, *(_Not(self._formulas[each]) for each in earlier)))):
+        if self._here.parts:
+            earlier = list(range(index))  # what leads here may have to do with any field
+        missed = [_Not(self._formulas[each]) for each in earlier]
+        if not earlier or self._may_be(_All((self._here, formula, *missed))):
             return ()
         for each in earlier:
-            if not self._may_be(_All((formula, _Not(self._formulas[each])))):
+            if not self._may_be(_All((self._here, formula, _Not(self._formulas[each])))):
                 return (each,)
         return tuple(earlier)
 
     def exhaust(self) -> bool:
-        """Whether every request meets one of them."""
-        return not self._may_be(_All(tuple(_Not(formula) for formula in self._formulas)))
+        """Whether every request that gets to the node meets one of them."""
+        return not self._may_be(_All((self._here, *(_Not(formula) for formula in self._formulas))))
 
     def _may_be(self, formula: Formula, room: Mapping[str, int] | None = None, splits: int = _MOST_SPLITS) -> bool:
         room = self._room if room is None else room
@@ -106,6 +128,15 @@ class Queries:
             if isinstance(verdict, _Test) and open_ is None:
                 open_ = verdict
         return open_ or not ends
+
+    def _way(self, way: Way) -> Formula:
+        """Return what is so of the requests that go one way."""
+        formulas = [self._formula(query) for query in way.queries]
+        missed = [_Not(formula) for formula in formulas]
+        ends: list[Formula] = [_All((formulas[index], *missed[:index])) for index in way.leading]
+        if way.by_default:
+            ends.append(_All(tuple(missed)))
+        return _Any(tuple(ends))
 
     def _formula(self, query: Mapping[str, Any]) -> Formula:
         parts: list[Formula] = []

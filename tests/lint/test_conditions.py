@@ -10,7 +10,7 @@ from gateway.config.conditions import compile_query
 from gateway.config.document import Document
 from gateway.config.reading import Reading
 from gateway.images import ImageRequest
-from gateway.lint.queries import Queries
+from gateway.lint.queries import Queries, Way
 from gateway.lint.values import Effort, masks
 from tests.lint.reading import found, said
 
@@ -73,6 +73,65 @@ def test_no_request_meets_what_is_said_to_be_never_met(written):
         for index, before in enumerate(taken):
             assert not (never[index] and met[index]), request.params
             assert not (before and met[index]) or any(met[each] for each in before), request.params
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(queries, min_size=1, max_size=3),
+    st.lists(queries, min_size=1, max_size=3),
+    st.sets(st.integers(0, 2)),
+    st.booleans(),
+)
+def test_nor_does_a_request_that_gets_to_the_node(above, written, leading, by_default):
+    leading = {index for index in leading if index < len(above)}
+    asked = Queries(written, Effort(), [Way(above, leading, by_default)])
+    never = [asked.never(index) for index in range(len(written))]
+    taken = [asked.taken_by(index) for index in range(len(written))]
+    exhaust = asked.exhaust()
+    if not (exhaust or any(never) or any(taken)):
+        return
+    lead, holds = [compiled(query) for query in above], [compiled(query) for query in written]
+    for request in requests(["x", "y"]):
+        first = next((index for index, each in enumerate(lead) if each(request)), None)
+        if first not in leading and not (by_default and first is None):
+            continue
+        met = [each(request) for each in holds]
+        assert not exhaust or any(met), request.params
+        for index, before in enumerate(taken):
+            assert not (never[index] and met[index]), request.params
+            assert not (before and met[index]) or any(met[each] for each in before), request.params
+
+
+NESTED = """\
+strategy:
+  mode: conditional
+  conditions:
+    - {query: {metadata.plan: free}, then: small}
+    - {query: {metadata.plan: {$in: [pro, team]}}, then: paid}
+targets:
+  - {name: small, provider: sandbox}
+  - name: paid
+    strategy: {mode: fallback}
+    targets:
+      - strategy:
+          mode: conditional
+          conditions:
+            - {query: {metadata.plan: free}, then: one}
+            - {query: {metadata.plan: pro}, then: two}
+            - {query: {metadata.plan: {$ne: pro}}, then: three}
+        targets:
+          - {name: one, provider: sandbox, override_params: {quality: low}}
+          - {name: two, provider: sandbox, override_params: {quality: medium}}
+          - {name: three, provider: sandbox, override_params: {quality: high}}
+      - {name: last, provider: sandbox}
+"""
+
+
+def test_the_conditions_that_lead_to_a_node_are_known_in_it():
+    (never,) = said(NESTED, "condition-never-holds")
+    assert "leads to `one`" in never
+    assert "no request that the conditions above lead here meets it" in never
+    assert found(NESTED) == [("default-missing", 1), ("condition-never-holds", 14)]
 
 
 @settings(max_examples=60)
