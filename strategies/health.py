@@ -65,8 +65,8 @@ class Health:
 
     @property
     def latency(self) -> float | None:
-        """Seconds that its answers took of late, where there were any."""
-        return self._latency if self._is_known else None
+        """Seconds within which half of the last answers came, where there were any."""
+        return sorted(self._latencies)[len(self._latencies) // 2] if self._latencies else None
 
     def told(self, now: float) -> tuple[State, float]:
         """Return how it is, and for how many seconds it is left alone."""

@@ -11,6 +11,7 @@ from gateway.cockpit.moment import Known
 from gateway.config.spec import TargetSpec
 from gateway.http.control.operator import operator_of
 from gateway.http.control.plane import Told
+from gateway.images import ImageRequest
 from gateway.target import ImageTarget
 
 _MOST = 1000
@@ -18,29 +19,32 @@ _ORDER = {"sick": 0, "left alone": 1, "trying": 2, "well": 3, "not asked yet": 4
 _MOST_USES = 8
 _Use = tuple[ImageTarget, TargetSpec, str | None]
 """A target, as it is written, and the config that it is written in."""
+_Name = tuple[bytes, str | None]
+"""Under what a target is known: its identity, and its model, unless that is left to its callers."""
 
 
 async def targets(desk: Desk, request: Request) -> Told:
     """Answer one request."""
     operator_of(request, "logs.list")
-    used: dict[bytes, list[_Use]] = {}
+    used: dict[_Name, list[_Use]] = {}
     for use in _uses(desk):
-        used.setdefault(use[0].known_as, []).append(use)
+        used.setdefault(_name(use[0]), []).append(use)
     moments = await desk.moments.all()
-    known: dict[tuple[bytes, str], list[Known]] = {}
+    known: dict[_Name, list[Known]] = {}
     for moment in moments:
         for target in moment.targets:
-            if target.identity in used:
-                known.setdefault((target.identity, target.model), []).append(target)
+            known.setdefault((target.identity, target.model), []).append(target)
     rows: list[dict[str, Any]] = []
+    asked: set[_Name] = set()
     for (identity, model), in_workers in known.items():
-        uses = used[identity]
-        own = [use for use in uses if use[0].adapter.local or use[0].model in (None, model)] or uses
-        rows.append(_about(own) | _state(in_workers) | {"model": own[0][0].model or model or None})
-    asked = {identity for identity, _ in known}
-    for identity, uses in used.items():
-        if identity not in asked:
-            rows.append(_about(uses) | _UNASKED | {"model": uses[0][0].model})
+        names = [name for name in ((identity, model), (identity, None)) if name in used]
+        if names:
+            asked.update(names)
+            uses = [use for name in names for use in used[name]]
+            rows.append(_about(uses) | _state(in_workers) | {"model": _model(uses[0][0]) or model or None})
+    for name, uses in used.items():
+        if name not in asked:
+            rows.append(_about(uses) | _UNASKED | {"model": _model(uses[0][0])})
     rows.sort(key=lambda row: (_ORDER[row["state"]], row["provider"], row["model"] or ""))
     return {
         "object": "list",
@@ -69,6 +73,16 @@ def _uses(desk: Desk) -> Iterator[_Use]:
     for route in desk.chooser().routes():
         for spec in route.targets.values():
             yield leaf_of(spec, False), spec, route.spec.id  # noqa: FBT003 - as the tree calls it
+
+
+def _name(leaf: ImageTarget) -> _Name:
+    identity, model = leaf.called(ImageRequest(params={}))
+    return identity, model or None
+
+
+def _model(leaf: ImageTarget) -> str | None:
+    # What the sandbox plays is a part of what it is known by, and none of its model's name.
+    return leaf.model or (leaf.spec.provider if leaf.adapter.local else None)
 
 
 def _about(uses: Sequence[_Use]) -> dict[str, Any]:

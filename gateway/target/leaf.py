@@ -129,6 +129,11 @@ class ImageTarget:
 
     def health(self, request: ImageRequest) -> Health:
         """Return what is known of this target across requests, for the model and the credential of this one."""
+        identity, model = self.called(request)
+        return self.outside.pools.health(identity, model, self.spec.breaker, self.spec.max_in_flight)
+
+    def called(self, request: ImageRequest) -> tuple[bytes, str]:
+        """Return the identity and the model under which that is known."""
         known_as, spec = self.known_as, self.spec
         if spec.passthrough and request.credential is not None:
             callers = identity_of(spec.provider, self.base_url, {"api_key": request.credential})
@@ -136,7 +141,7 @@ class ImageTarget:
         model = self.model or request.model or ""
         if self.adapter.local:  # the sandbox plays as many providers as there are ways to behave
             model += repr(self._shaped("sandbox", request))
-        return self.outside.pools.health(known_as, model, spec.breaker, spec.max_in_flight)
+        return known_as, model
 
     def price(self, request: ImageRequest) -> float:
         """Return what the request costs at most here, as far as the catalogue knows; else infinity."""

@@ -140,4 +140,5 @@ def test_a_target_that_one_worker_finds_sick_is_told_by_all(gateway, lines):
         told, targets = health(gateway, line)
         assert targets["broken"]["in_workers"] in (1, 2)
         assert targets["broken"]["for_seconds"] > 0
+        assert (targets["broken"]["model"], targets["broken"]["latency_ms"]) == ("sandbox", None)
         assert (told["workers"], told["workers_heard"]) == (2, 2)

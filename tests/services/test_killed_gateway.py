@@ -1,6 +1,7 @@
 """R17: a gateway killed at any moment, under requests and changes: what it acknowledged is there when it is back."""
 
 import contextlib
+import functools
 import http.client
 import itertools
 import os
@@ -72,6 +73,10 @@ def change(line, client):
     client.told.append(("feedback", *feedback["feedback_ids"]))
 
 
+def acknowledged(clients):
+    return any(each.told for each in clients[:2]) and any(each.told for each in clients[2:])
+
+
 @pytest.fixture
 def machine(tmp_path):
     with Provider() as painter:
@@ -89,11 +94,13 @@ def machine(tmp_path):
 def test_what_a_killed_gateway_acknowledged_is_there_when_it_is_back(machine):
     rng, traces, changes = random.Random(17), [], []
     file = machine.data / "beamsplitter.db"
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         machine.start()
         clients = [Client(machine, work) for work in (paint, paint, change, change, change, change)]
         for client in clients:
             client.start()
+        if number % 2:  # there is something to lose, however busy the machine is
+            assert within(30, functools.partial(acknowledged, clients))
         time.sleep(rng.uniform(0.02, 0.6))  # any moment has to do
         machine.kill()
         for client in clients:
@@ -102,8 +109,8 @@ def test_what_a_killed_gateway_acknowledged_is_there_when_it_is_back(machine):
         traces += [told for client in clients[:2] for told in client.told]
         changes += [told for client in clients[2:] for told in client.told]
         check(file, changes)
-    assert len(traces) > ROUNDS
-    assert len(changes) > ROUNDS
+    assert len(traces) >= ROUNDS // 2
+    assert len(changes) >= ROUNDS // 2
     machine.start()
     found = set()
 
