@@ -58,7 +58,7 @@ async def _events(desk: Desk, database: Database, workspace: str | None, last: i
                 seen[row["id"]] = None
                 yield b"data: %b\n\n" % orjson.dumps(told_of(row))
             # What another worker said a second ago may be over.
-            standing = under_way(await desk.moments.all(), workspace)
+            standing = under_way(await desk.moments.all(targets=False), workspace)
             before, working = working, [row for row in standing if row["id"] not in seen]
             if _stand(working) != _stand(before):
                 yield b"event: under_way\ndata: %b\n\n" % orjson.dumps(working)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from gateway.seldom import SELDOM
 from gateway.siblings import Siblings
 from gateway.store.request_row import RequestRow
 from gateway.target import Pools
+from strategies import Health
 from strategies.health import State
 
 _log = logging.getLogger("gateway.cockpit")
@@ -83,36 +84,28 @@ class Moments:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def all(self) -> list[Moment]:
-        """Return what goes on in each worker: here now, and elsewhere a second ago at most."""
-        found = [self.own()]
-        if self._siblings is not None:
-            found += await asyncio.to_thread(_others, self._siblings)
-        return found
+    async def all(self, *, targets: bool = True) -> list[Moment]:
+        """Return what goes on in each worker, with its targets or without: here now, elsewhere a second ago at most."""
+        here, siblings = self._glance(targets=targets), self._siblings
+        return await asyncio.to_thread(lambda: [here(), *([] if siblings is None else _others(siblings))])
 
-    def own(self) -> Moment:
-        """Return what goes on in this worker."""
+    def _glance(self, *, targets: bool = True) -> Callable[[], Moment]:
+        """Look at this worker on its loop; what is made of that is for a thread, as there may be many targets."""
         running, now = self._running, asyncio.get_running_loop().time()
         seats = running.seats
-        targets = []
-        for identity, model, health in islice(running.pools.newest(), _MOST_TARGETS):
-            state, left = health.told(now)
-            targets.append(Known(identity, model, state, left, health.in_flight, health.latency, health.p95))
-        return Moment(
-            in_flight=0 if seats is None else seats.taken,
-            waiting=0 if seats is None else seats.waiting,
-            targets=targets,
-            requests=[each.so_far() for each in islice(running.records.under_way.values(), _MOST_REQUESTS)],
-        )
+        in_flight, waiting = (0, 0) if seats is None else (seats.taken, seats.waiting)
+        requests = [each.so_far() for each in islice(running.records.under_way.values(), _MOST_REQUESTS)]
+        seen = list(islice(running.pools.newest(), _MOST_TARGETS)) if targets else []
+        return lambda: Moment(in_flight, waiting, [_known(*each, now) for each in seen], requests)
 
     async def _tell(self, siblings: Siblings) -> None:
         number = 0
         while True:
             number += 1
-            content = msgspec.msgpack.encode(self.own())
+            here = self._glance()
             with contextlib.suppress(FileNotFoundError):  # an operator removed the folder; there is nobody to tell then
                 try:
-                    await asyncio.to_thread(siblings.write, _KIND, content, number)
+                    await asyncio.to_thread(_write, siblings, here, number)
                 except OSError as error:
                     _log.warning("other workers cannot be told of this one: %s", error.strerror or error, extra=SELDOM)
             await asyncio.sleep(_TELL_SECONDS)
@@ -132,6 +125,15 @@ def _shown(row: RequestRow) -> dict[str, Any]:
     columns = msgspec.structs.asdict(row) | {"metadata": orjson.loads(row.metadata)}
     unknown = {"response_status_code": None, "is_success": None, "object": "log.under_way", "details": details}
     return described(columns) | unknown
+
+
+def _known(identity: bytes, model: str, health: Health, now: float) -> Known:
+    state, left = health.told(now)
+    return Known(identity, model, state, left, health.in_flight, health.latency, health.p95)
+
+
+def _write(siblings: Siblings, here: Callable[[], Moment], number: int) -> None:
+    siblings.write(_KIND, msgspec.msgpack.encode(here()), number)
 
 
 def _others(siblings: Siblings) -> list[Moment]:

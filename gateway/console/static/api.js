@@ -96,7 +96,10 @@ export async function apiRaw(path, { method = "GET", body, headers = {}, signal 
   throw error;
 }
 
-/** Hands over each event of a stream, with its name, as it comes, after `onOpen`; returns when the stream ends, throws `ApiError`. */
+/**
+ * Hands over each event of a stream, with its name, as it comes, after `onOpen`; returns when the stream ends, throws
+ * `ApiError`.
+ */
 export async function stream(path, onEvent, { signal, onOpen } = {}) {
   const response = await apiRaw(path, { signal, headers: { accept: "text/event-stream" } });
   onOpen?.();

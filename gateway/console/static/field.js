@@ -63,7 +63,8 @@ export function metadataIn(input) {
     throw new Slip('Metadata: write a JSON object, such as {"plan": "pro"}, or leave it empty.', input);
   }
   for (const [name, value] of Object.entries(found)) {
-    if (typeof value !== "string") throw new Slip(`Metadata: the value of ${name} has to be a text; put it in quotes.`, input);
+    if (typeof value !== "string")
+      throw new Slip(`Metadata: the value of ${name} has to be a text; put it in quotes.`, input);
   }
   return found;
 }

@@ -21,8 +21,8 @@ const MODES = {
  * Returns a route as a tree.
  *
  * `attempts` and `passedOver` are those of a record's details; `chosen` is the path or name of what answered, without
- * it that of the last attempt that ended well; `lasts` is for how long a request has been under way; with `explain` the node is one of a story that was told beforehand, and
- * its facts are shown.
+ * it that of the last attempt that ended well; `lasts` is for how many milliseconds a request has been under way; with
+ * `explain` the node is one of a story that was told beforehand, and its facts are shown.
  */
 export function drawTree(
   node,

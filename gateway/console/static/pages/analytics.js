@@ -17,7 +17,9 @@ const ORDERS = ["requests", "cost", "errors", "rescued", "total_units", "cache_h
 export async function show(root, { query, signal, navigate }) {
   const range = rangeForm(query, { onChange: draw });
   const groups = Object.entries(GROUPS).map(([key, [name]]) => [key, name]);
-  const by = oneOf(groups, Object.hasOwn(GROUPS, query.get("by") ?? "") ? query.get("by") : "ai-models", { on: { change: draw } });
+  const by = oneOf(groups, Object.hasOwn(GROUPS, query.get("by") ?? "") ? query.get("by") : "ai-models", {
+    on: { change: draw },
+  });
   const order = oneOf(
     ORDERS.map((each) => [each, each.replace("_", " ").replace("total units", "pictures")]),
     ORDERS.includes(query.get("order")) ? query.get("order") : "requests",
@@ -31,7 +33,11 @@ export async function show(root, { query, signal, navigate }) {
     drawing.abort();
     clear();
   });
-  mount(root, h("div", { class: "toolbar" }, range.element, field("Group by", by), field("Sorted by", order), refresh), out);
+  mount(
+    root,
+    h("div", { class: "toolbar" }, range.element, field("Group by", by), field("Sorted by", order), refresh),
+    out,
+  );
   await draw();
 
   async function draw() {
@@ -47,7 +53,9 @@ export async function show(root, { query, signal, navigate }) {
       if (slip instanceof Slip) slip.input.focus();
       return;
     }
-    navigate(`/analytics?${new URLSearchParams({ ...range.query(), by: by.value, order: order.value })}`, { quiet: true });
+    navigate(`/analytics?${new URLSearchParams({ ...range.query(), by: by.value, order: order.value })}`, {
+      quiet: true,
+    });
     if (plots.length === 0) mount(out, waiting("Waiting for the figures …"));
     out.setAttribute("aria-busy", "true");
     const span = new URLSearchParams({

@@ -35,7 +35,11 @@ export async function show(root, { params, signal, navigate }) {
   );
   let drawing = new AbortController();
   signal.addEventListener("abort", () => drawing.abort());
-  mount(root, h("div", { class: "tabs", role: "tablist", "aria-label": "Keys and budgets", on: { keydown: walk } }, tabs), panel);
+  mount(
+    root,
+    h("div", { class: "tabs", role: "tablist", "aria-label": "Keys and budgets", on: { keydown: walk } }, tabs),
+    panel,
+  );
   await open(first);
 
   async function open(id) {

@@ -29,7 +29,11 @@ export async function show(root, { query, signal }) {
       "Paint",
     ),
     explain: h("button", { class: "button", type: "button", on: { click: () => run("explain") } }, "Explain"),
-    cancel: h("button", { class: "button danger", type: "button", hidden: true, on: { click: () => running?.abort() } }, "Cancel"),
+    cancel: h(
+      "button",
+      { class: "button danger", type: "button", hidden: true, on: { click: () => running?.abort() } },
+      "Cancel",
+    ),
     add: h("button", { class: "button", type: "button", on: { click: () => add().focus() } }, "Add a column"),
   };
   let running = null;
@@ -48,7 +52,12 @@ export async function show(root, { query, signal }) {
   document.addEventListener("keydown", onKey, { signal });
   signal.addEventListener("abort", () => running?.abort());
   if (routes.length === 0 && models.length === 0)
-    mount(side, empty("There is no config and no model. Put a config into the gateway's folder, or make one on the page Configs."));
+    mount(
+      side,
+      empty(
+        "There is no config and no model. Put a config into the gateway's folder, or make one on the page Configs.",
+      ),
+    );
   else for (const chosen of before(query, routes)) add(chosen);
   const named = query.get("config");
   if (named !== null && !routes.some((route) => route.id === named)) {
@@ -56,7 +65,15 @@ export async function show(root, { query, signal }) {
   }
 
   function add(chosen = firstChoice(routes)) {
-    const made = column({ routes, models, chosen, read: form.read, signal, onChoice: note, onRemove: () => drop(made) });
+    const made = column({
+      routes,
+      models,
+      chosen,
+      read: form.read,
+      signal,
+      onChoice: note,
+      onRemove: () => drop(made),
+    });
     columns.push(made);
     side.append(made.element);
     settle();

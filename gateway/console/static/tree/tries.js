@@ -6,7 +6,7 @@ import { kindOfStatus, ms } from "../format.js";
 const MOST = 20;
 const KINDS = { answered: "ok", "given up": "dim", "under way": "info" };
 
-/** Returns how an attempt ended: "answered", "failed", "under way", or "given up": another one won or the caller left. */
+/** Returns how an attempt ended: "answered", "failed", "given up", when another one won or the caller left, or not yet. */
 export function endOf({ cause, ms: took }) {
   if (cause === "under_way") return "under way";
   if (cause === "unfinished" || (!cause && took === null)) return "given up";

@@ -29,7 +29,13 @@ export const CHARTS = [
 
 /** Returns what the plot of a chart takes. */
 export function plotOf({ title, unit, stacked = false, series }, points) {
-  return { label: title, unit, stacked, x: points.map((point) => Date.parse(point.timestamp) / 1000), series: series(points) };
+  return {
+    label: title,
+    unit,
+    stacked,
+    x: points.map((point) => Date.parse(point.timestamp) / 1000),
+    series: series(points),
+  };
 }
 
 function line(label, points, value, kind) {
@@ -38,7 +44,9 @@ function line(label, points, value, kind) {
 
 // Where nobody asked there is no time to tell; a line through nothing would say that answers took no time.
 function percentiles(points) {
-  return ["p50", "p90", "p95", "p99"].map((name) => line(name, points, (point) => (point.requests ? point[name] : null)));
+  return ["p50", "p90", "p95", "p99"].map((name) =>
+    line(name, points, (point) => (point.requests ? point[name] : null)),
+  );
 }
 
 function byStatus(points) {

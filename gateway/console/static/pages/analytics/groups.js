@@ -19,7 +19,9 @@ export const GROUPS = {
 
 /** Returns the table of a grouping; `order` is a column that the gateway sorts by. */
 export async function groupsTable(by, order, span, signal) {
-  const { data, total } = await api(`/v1/analytics/groups/${by}?${span}&order_by=${order}&page_size=${PAGE}`, { signal });
+  const { data, total } = await api(`/v1/analytics/groups/${by}?${span}&order_by=${order}&page_size=${PAGE}`, {
+    signal,
+  });
   const [word, filter] = GROUPS[by];
   if (data.length === 0) return empty(`No request of this time names a ${word}.`);
   const head = [word, "requests", "pictures", "cost", "errors", "mean time", "rescued", "cache hits", "last"];

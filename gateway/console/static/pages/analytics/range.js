@@ -18,7 +18,10 @@ export function rangeForm(query, { onChange }) {
   const asked = query.get("range") ?? FIRST;
   const options = [...Object.entries(SPANS).map(([key, [name]]) => [key, name]), [OWN, "own time"]];
   const span = oneOf(options, asked === OWN || Object.hasOwn(SPANS, asked) ? asked : FIRST);
-  const since = h("input", { type: "datetime-local", value: query.get("since") ?? local(Date.now() - 24 * 60 * MINUTE) });
+  const since = h("input", {
+    type: "datetime-local",
+    value: query.get("since") ?? local(Date.now() - 24 * 60 * MINUTE),
+  });
   const until = h("input", { type: "datetime-local", value: query.get("until") ?? local(Date.now()) });
   const own = h("div", { class: "own-range" }, field("From", since), field("To", until));
   const element = h("div", { class: "range" }, field("Time", span), own);

@@ -13,7 +13,11 @@ export function summaryRow(data) {
     ["median time", ms(data.p50)],
     ["95 % faster than", ms(data.p95)],
     ["rescued", count(data.rescued), data.saved_usd ? `worth ${usd(data.saved_usd)}` : null],
-    ["from the cache", percent(data.cache_hit_rate / 100), data.cache_saved_usd ? `saved ${usd(data.cache_saved_usd)}` : null],
+    [
+      "from the cache",
+      percent(data.cache_hit_rate / 100),
+      data.cache_saved_usd ? `saved ${usd(data.cache_saved_usd)}` : null,
+    ],
     ["maybe billed", count(data.maybe_billed)],
   ];
   return h(

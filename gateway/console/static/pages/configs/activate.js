@@ -40,10 +40,15 @@ function asSent(config, text) {
 
 async function update(board, config, text) {
   const about = [
-    h("p", null, "It is in effect at once; requests under way keep the version they have. One may go back to the version of now."),
+    h(
+      "p",
+      null,
+      "It is in effect at once; requests under way keep the version they have. One may go back to the version of now.",
+    ),
     linesView(board.loadedText, text, ["in effect now", "this text"]),
   ];
-  if (!(await decided(`Activate this text as the config ${board.id}?`, about, { yes: "Put it into effect" }))) return false;
+  if (!(await decided(`Activate this text as the config ${board.id}?`, about, { yes: "Put it into effect" })))
+    return false;
   try {
     await api(pathOf(board.id), { method: "PUT", body: { config, version_id: board.versionId }, signal: board.signal });
   } catch (error) {
@@ -61,7 +66,12 @@ async function create(board, config, text) {
   const plain = { type: "text", class: "mono", spellcheck: "false", autocomplete: "off" };
   const slug = h("input", { ...plain, placeholder: "made from the name" });
   const about = [
-    h("div", { class: "split" }, field("Name", name), field("Slug", slug, { hint: "What requests say in x-portkey-config." })),
+    h(
+      "div",
+      { class: "split" },
+      field("Name", name),
+      field("Slug", slug, { hint: "What requests say in x-portkey-config." }),
+    ),
     linesView("", text, ["nothing", "this text"]),
   ];
   const fault = () => (name.value.trim() ? null : "Give the config a name.");
@@ -88,9 +98,16 @@ function finish(board, text, words) {
 async function conflict(board, error) {
   const about = [
     errorBox(error),
-    h("p", null, "Nothing was written, and your text stays in this tab. Load the version of now, look at what differs, activate again."),
+    h(
+      "p",
+      null,
+      "Nothing was written, and your text stays in this tab. Load the version of now, look at what differs, activate again.",
+    ),
   ];
-  const again = await decided("Somebody changed this config meanwhile", about, { yes: "Load the version of now", no: "Stay" });
+  const again = await decided("Somebody changed this config meanwhile", about, {
+    yes: "Load the version of now",
+    no: "Stay",
+  });
   if (again && !board.signal.aborted) await board.reload("versions");
 }
 

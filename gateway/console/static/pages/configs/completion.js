@@ -30,7 +30,8 @@ export function schemaAt(schema, path) {
   let node = schema;
   for (const step of path) {
     const at = resolved(schema, node);
-    const next = step === "[]" ? at.items : at.properties?.[snake(step)] ?? at.properties?.[step] ?? at.additionalProperties;
+    const next =
+      step === "[]" ? at.items : (at.properties?.[snake(step)] ?? at.properties?.[step] ?? at.additionalProperties);
     if (!next || typeof next !== "object") {
       return null;
     }
@@ -44,7 +45,13 @@ function resolved(schema, node) {
   for (let turns = 0; turns < 32; turns += 1) {
     if (at.$ref) {
       const { $ref: reference, ...beside } = at;
-      at = { ...reference.replace(/^#\//, "").split("/").reduce((inner, key) => inner?.[key] ?? {}, schema), ...beside };
+      at = {
+        ...reference
+          .replace(/^#\//, "")
+          .split("/")
+          .reduce((inner, key) => inner?.[key] ?? {}, schema),
+        ...beside,
+      };
     } else if (at.anyOf || at.oneOf) {
       const branches = (at.anyOf ?? at.oneOf).map((branch) => resolved(schema, branch));
       const { anyOf: _any, oneOf: _one, ...beside } = at;
@@ -80,7 +87,11 @@ function valuesOf(node, place, text) {
   }
   return (node.examples ?? [])
     .filter((example) => ["string", "number"].includes(typeof example))
-    .map((example) => ({ text: String(example), label: String(example), detail: `for example; ${node.description ?? ""}` }));
+    .map((example) => ({
+      text: String(example),
+      label: String(example),
+      detail: `for example; ${node.description ?? ""}`,
+    }));
 }
 
 function namesIn(text) {

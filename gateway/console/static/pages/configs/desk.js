@@ -27,7 +27,8 @@ export function desk(root, board, { schema, tab, onTab, acts }) {
     complete: (cursor) => completions(schema, cursor),
     onChange: (text) => {
       const kept = board.wrote(text);
-      if (!kept && !full) toast("This browser has no room to keep your edits: they are lost when the page is left.", "warn");
+      if (!kept && !full)
+        toast("This browser has no room to keep your edits: they are lost when the page is left.", "warn");
       full = !kept;
     },
   });
@@ -46,7 +47,11 @@ export function desk(root, board, { schema, tab, onTab, acts }) {
   });
 
   const check = h("button", { class: "button", type: "button", title: "Ctrl+S", on: { click: acts.check } }, "Check");
-  const activateButton = h("button", { class: "button primary", type: "button", on: { click: acts.activate } }, "Activate");
+  const activateButton = h(
+    "button",
+    { class: "button primary", type: "button", on: { click: acts.activate } },
+    "Activate",
+  );
   const shown = tabs(
     "What to ask of this config",
     [

@@ -41,7 +41,13 @@ export function explainPanel(board) {
     "div",
     null,
     board.request.element,
-    h("div", { class: "toolbar buttons" }, ask, add, h("span", { class: "muted" }, "Nothing is sent, nothing is spent.")),
+    h(
+      "div",
+      { class: "toolbar buttons" },
+      ask,
+      add,
+      h("span", { class: "muted" }, "Nothing is sent, nothing is spent."),
+    ),
     said,
   );
 }
@@ -63,7 +69,11 @@ export function drawn(story) {
       "details",
       null,
       h("summary", null, "The request and the whole story as JSON"),
-      h("pre", { class: "mono", tabindex: "0", "aria-label": "Request" }, JSON.stringify({ request, metadata }, null, 2)),
+      h(
+        "pre",
+        { class: "mono", tabindex: "0", "aria-label": "Request" },
+        JSON.stringify({ request, metadata }, null, 2),
+      ),
       h("pre", { class: "mono", tabindex: "0", "aria-label": "Story" }, JSON.stringify(tree, null, 2)),
     ),
   );

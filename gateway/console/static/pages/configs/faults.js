@@ -57,7 +57,8 @@ function outage(names) {
   const value = () => {
     const begins = numberOf(from.value, "From second") ?? 0;
     const ends = numberOf(to.value, "To second");
-    if (ends === undefined || ends <= begins) throw new Error("Faults: “To second” has to be later than “From second”.");
+    if (ends === undefined || ends <= begins)
+      throw new Error("Faults: “To second” has to be later than “From second”.");
     const status = /^\d+$/.test(answer.value) ? Number(answer.value) : answer.value;
     const share = (numberOf(ratio.value, "Percent of calls", { most: 100 }) ?? 100) / 100;
     const asked = numberOf(wait.value, "Retry-After, seconds", { most: 86_400 });

@@ -12,12 +12,30 @@ export function linesView(before, after, names, { beside = false } = {}) {
   const changes = lineChanges(before, after);
   const { added, removed } = countOf(changes);
   const summary = added + removed === 0 ? "Nothing differs." : `${plural(added, "line")} added, ${removed} removed.`;
-  const body = h("div", { class: "table-wrap lines-wrap", tabindex: "0", role: "region", "aria-label": "What differs" });
+  const body = h("div", {
+    class: "table-wrap lines-wrap",
+    tabindex: "0",
+    role: "region",
+    "aria-label": "What differs",
+  });
   const chosen = { beside, whole: false };
-  const side = toggle("Side by side", () => chosen.beside, (on) => (chosen.beside = on));
-  const whole = toggle("All lines", () => chosen.whole, (on) => (chosen.whole = on));
+  const side = toggle(
+    "Side by side",
+    () => chosen.beside,
+    (on) => (chosen.beside = on),
+  );
+  const whole = toggle(
+    "All lines",
+    () => chosen.whole,
+    (on) => (chosen.whole = on),
+  );
   draw();
-  return h("div", { class: "lines" }, h("div", { class: "toolbar" }, h("span", { class: "grow" }, summary), side, whole), body);
+  return h(
+    "div",
+    { class: "lines" },
+    h("div", { class: "toolbar" }, h("span", { class: "grow" }, summary), side, whole),
+    body,
+  );
 
   function toggle(text, get, set) {
     const button = h("button", { class: "button small", type: "button", "aria-pressed": String(get()) }, text);
@@ -90,7 +108,13 @@ function pair(one, other) {
 
 function text({ kind, text: words }) {
   const said = WORDS[kind] ? h("span", { class: "visually-hidden" }, WORDS[kind]) : null;
-  return h("td", { class: `line ${kind}` }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[kind]), said, words);
+  return h(
+    "td",
+    { class: `line ${kind}` },
+    h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[kind]),
+    said,
+    words,
+  );
 }
 
 function number(at, kind = "") {
@@ -103,7 +127,12 @@ function leftOut({ lines }, columns) {
 
 function table(heads, rows, kind = "below") {
   const head = heads.map((word) => h("th", { scope: "col" }, word || h("span", { class: "visually-hidden" }, "line")));
-  return h("table", { class: `lines-table mono ${kind}` }, h("thead", null, h("tr", null, head)), h("tbody", null, rows));
+  return h(
+    "table",
+    { class: `lines-table mono ${kind}` },
+    h("thead", null, h("tr", null, head)),
+    h("tbody", null, rows),
+  );
 }
 
 function plural(n, word) {

@@ -23,7 +23,13 @@ export async function showList(root, { query, signal, navigate }) {
   );
   const found = h("p", { class: "muted", role: "status" });
   const rows = h("div", null, waiting("Waiting for the list of configs …"));
-  mount(root, h("div", { class: "toolbar" }, h("div", { class: "grow" }, search), start), begunNote(navigate), found, rows);
+  mount(
+    root,
+    h("div", { class: "toolbar" }, h("div", { class: "grow" }, search), start),
+    begunNote(navigate),
+    found,
+    rows,
+  );
   ({ data } = await api("/v1/routes", { signal }));
   draw();
 
@@ -35,8 +41,12 @@ export async function showList(root, { query, signal, navigate }) {
       return words.every((word) => text.includes(word));
     });
     navigate(search.value ? `/configs?q=${encodeURIComponent(search.value)}` : "/configs", { quiet: true });
-    found.textContent = shown.length === data.length ? `${data.length} configs` : `${shown.length} of ${data.length} configs`;
-    mount(rows, shown.length ? table(shown, navigate) : empty(words.length ? "No config has all of these words." : NOTHING));
+    found.textContent =
+      shown.length === data.length ? `${data.length} configs` : `${shown.length} of ${data.length} configs`;
+    mount(
+      rows,
+      shown.length ? table(shown, navigate) : empty(words.length ? "No config has all of these words." : NOTHING),
+    );
   }
 }
 
@@ -88,7 +98,11 @@ function line(row, navigate) {
     ),
     h("td", null, row.source === "file" ? badge("file") : badge("stored", "info"), " ", fileOf(row)),
     h("td", { class: "num" }, count(row.targets)),
-    h("td", { class: "mono muted version" }, typeof row.version === "number" ? `version ${row.version}` : (row.version ?? "–")),
+    h(
+      "td",
+      { class: "mono muted version" },
+      typeof row.version === "number" ? `version ${row.version}` : (row.version ?? "–"),
+    ),
     h("td", null, row.source === "file" ? copy : null),
   );
 }
@@ -96,6 +110,10 @@ function line(row, navigate) {
 /** Returns a note about the config that was begun and not named yet, if there is one. */
 function begunNote(navigate) {
   if (!draftOf(NEW)) return null;
-  const open = h("button", { class: "button small", type: "button", on: { click: () => navigate("/configs?new=1") } }, "Go on");
+  const open = h(
+    "button",
+    { class: "button small", type: "button", on: { click: () => navigate("/configs?new=1") } },
+    "Go on",
+  );
   return h("p", { class: "note" }, "You began a new config in this tab and did not activate it. ", open);
 }

@@ -36,8 +36,14 @@ export async function showOne(root, { id, query, signal, navigate }) {
     ]);
     if (signal.aborted) return;
     board = boardOf(config, { draftId, others, signal: ending.signal, navigate });
-    board.reload = (next) => open(next ?? shown.chosen()).catch((error) => !signal.aborted && mount(root, errorBox(error)));
-    shown = desk(root, board, { schema, tab: tab ?? "explain", onTab: keepTab, acts: { check, activate: put, discard, copy } });
+    board.reload = (next) =>
+      open(next ?? shown.chosen()).catch((error) => !signal.aborted && mount(root, errorBox(error)));
+    shown = desk(root, board, {
+      schema,
+      tab: tab ?? "explain",
+      onTab: keepTab,
+      acts: { check, activate: put, discard, copy },
+    });
     await board.check();
   }
 
@@ -48,7 +54,8 @@ export async function showOne(root, { id, query, signal, navigate }) {
 
   async function check() {
     const result = await board.check();
-    if (result) toast(result.problems.length ? "Checked: see the list below the text." : "Checked: nothing is wrong.", "info");
+    if (result)
+      toast(result.problems.length ? "Checked: see the list below the text." : "Checked: nothing is wrong.", "info");
   }
 
   async function put() {
@@ -58,7 +65,10 @@ export async function showOne(root, { id, query, signal, navigate }) {
   }
 
   async function discard() {
-    const sure = await confirmed(`Discard your unsaved edits of ${id ?? "the new config"}?`, { yes: "Discard", danger: true });
+    const sure = await confirmed(`Discard your unsaved edits of ${id ?? "the new config"}?`, {
+      yes: "Discard",
+      danger: true,
+    });
     if (!sure || signal.aborted) return;
     dropDraft(draftId);
     if (id) await board.reload();

@@ -6,7 +6,9 @@ import { plot } from "../../plot.js";
 /** Draws the plots of runs into `root` and returns them; a run's `name` says which it is, where there are two. */
 export function overTime(root, runs) {
   const told = runs.filter(({ series }) => series?.seconds?.length);
-  const charts = told.map(({ series, name }) => chartsOf(series).map((chart) => ({ ...chart, x: series.seconds, name })));
+  const charts = told.map(({ series, name }) =>
+    chartsOf(series).map((chart) => ({ ...chart, x: series.seconds, name })),
+  );
   const beside = (charts[0] ?? []).flatMap((_, at) => charts.map((row) => row[at]));
   return beside.map(({ title, lines, unit, stacked, x, name }) => {
     const label = name ? `${title}: ${name}` : title;

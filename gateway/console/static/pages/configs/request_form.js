@@ -17,7 +17,12 @@ const SIZES = ["1024x1024", "1536x1024", "1024x1536", "1792x1024", "512x512", "a
 export function requestForm() {
   const prompt = h("textarea", { rows: 2, value: "an otter on a skateboard" });
   const operation = oneOf(OPERATIONS, "generate");
-  const model = h("input", { type: "text", spellcheck: "false", autocomplete: "off", placeholder: "as the target says" });
+  const model = h("input", {
+    type: "text",
+    spellcheck: "false",
+    autocomplete: "off",
+    placeholder: "as the target says",
+  });
   const size = h("input", { type: "text", list: "request-sizes", autocomplete: "off", placeholder: "any" });
   const number = h("input", { type: "text", inputmode: "numeric", placeholder: "1" });
   const more = h("textarea", { rows: 2, class: "mono", spellcheck: "false", placeholder: '{"quality": "high"}' });
@@ -41,7 +46,11 @@ export function requestForm() {
   const element = h(
     "div",
     { class: "request-form" },
-    h("datalist", { id: "request-sizes" }, SIZES.map((each) => h("option", { value: each }))),
+    h(
+      "datalist",
+      { id: "request-sizes" },
+      SIZES.map((each) => h("option", { value: each })),
+    ),
     field("Prompt", prompt),
     h(
       "div",
@@ -75,12 +84,15 @@ export function requestForm() {
 
   function targets(list) {
     const names = new Set(list.map(nameOf));
-    if (names.size === taken.children.length && [...taken.children].every((each) => names.has(each.dataset.target))) return;
+    if (names.size === taken.children.length && [...taken.children].every((each) => names.has(each.dataset.target)))
+      return;
     for (const name of [...answers.keys()]) if (!names.has(name)) answers.delete(name);
     mount(
       taken,
       [...names].map((name) => {
-        const select = oneOf(ANSWERS, answers.get(name) ?? "", { on: { change: () => answers.set(name, select.value) } });
+        const select = oneOf(ANSWERS, answers.get(name) ?? "", {
+          on: { change: () => answers.set(name, select.value) },
+        });
         const drawn = field(name, select);
         drawn.dataset.target = name;
         return drawn;

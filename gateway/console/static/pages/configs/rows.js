@@ -12,7 +12,11 @@ export function rows({ legend, add: word, make, begin = [], most = 20, none = nu
 
   function add(given, focus = false) {
     const row = make(given);
-    const away = h("button", { class: "button quiet small", type: "button", "aria-label": `Remove from ${legend}` }, "×");
+    const away = h(
+      "button",
+      { class: "button quiet small", type: "button", "aria-label": `Remove from ${legend}` },
+      "×",
+    );
     const drawn = h("div", { class: "row" }, row.element, away);
     away.addEventListener("click", () => {
       kept.splice(kept.indexOf(row), 1);

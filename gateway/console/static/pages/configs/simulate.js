@@ -39,7 +39,11 @@ export function simulatePanel(board) {
       return;
     }
     if (compared.value) body.compare = { id: compared.value };
-    const stop = h("button", { class: "button small", type: "button", on: { click: () => asked.abort() } }, "Stop waiting");
+    const stop = h(
+      "button",
+      { class: "button small", type: "button", on: { click: () => asked.abort() } },
+      "Stop waiting",
+    );
     mount(said, waiting(`Waiting for ${body.requests.toLocaleString("en")} requests in virtual time …`), stop);
     ask.disabled = true;
     try {

@@ -38,8 +38,14 @@ export function simulated(told, names) {
   const element = h(
     "div",
     null,
-    other ? h("p", { class: "muted" }, `Each figure is of ${names[0]}; the smaller one below it is of ${names[1]}.`) : null,
-    h("div", { class: "grid figures" }, FIGURES.filter(([key]) => key in mine).map((row) => figure(mine, other, row))),
+    other
+      ? h("p", { class: "muted" }, `Each figure is of ${names[0]}; the smaller one below it is of ${names[1]}.`)
+      : null,
+    h(
+      "div",
+      { class: "grid figures" },
+      FIGURES.filter(([key]) => key in mine).map((row) => figure(mine, other, row)),
+    ),
     failures(mine),
     targets(mine, other, names),
     plots,
@@ -53,7 +59,12 @@ export function simulated(told, names) {
   return {
     element,
     begin() {
-      const runs = other ? [{ ...mine, name: names[0] }, { ...other, name: names[1] }] : [mine];
+      const runs = other
+        ? [
+            { ...mine, name: names[0] },
+            { ...other, name: names[1] },
+          ]
+        : [mine];
       drawn = overTime(plots, runs);
     },
     destroy: () => drawn.forEach((each) => each.destroy()),
@@ -95,7 +106,12 @@ function targets(mine, other, names) {
   const all = [...new Set([...Object.keys(mine.targets), ...Object.keys(other?.targets ?? {})])];
   const row = (run, name) => (Object.hasOwn(run?.targets ?? {}, name) ? run.targets[name] : {});
   const columns = COLUMNS.filter(([key]) => key === "share" || all.some((name) => row(mine, name)[key]));
-  const heads = ["Target", ...columns.map(([, title]) => title), ...(other ? [`Share in ${names[1]}`] : []), "Failures"];
+  const heads = [
+    "Target",
+    ...columns.map(([, title]) => title),
+    ...(other ? [`Share in ${names[1]}`] : []),
+    "Failures",
+  ];
   const lines = all.map((name) =>
     h(
       "tr",
@@ -103,7 +119,11 @@ function targets(mine, other, names) {
       h("th", { scope: "row" }, name),
       columns.map(([key, , format]) => h("td", { class: "num" }, format(row(mine, name)[key] ?? null))),
       other ? h("td", { class: "num" }, percent(row(other, name).share ?? null)) : null,
-      h("td", null, causesOf(row(mine, name)).map((words) => h("div", null, words))),
+      h(
+        "td",
+        null,
+        causesOf(row(mine, name)).map((words) => h("div", null, words)),
+      ),
     ),
   );
   const last = heads.length - 1;

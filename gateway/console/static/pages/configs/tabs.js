@@ -24,7 +24,10 @@ export function tabs(label, panels, { chosen, onChoose }) {
   const list = h("div", { class: "tabs", role: "tablist", "aria-label": label }, marks);
 
   function choose(id) {
-    const at = Math.max(0, panels.findIndex((panel) => panel.id === id));
+    const at = Math.max(
+      0,
+      panels.findIndex((panel) => panel.id === id),
+    );
     if (current === at) return;
     current = at;
     for (const [index, mark] of marks.entries()) {

@@ -43,7 +43,9 @@ function list(result, board) {
   const { tests, tree } = result;
   if (!tests?.length) {
     const unread = !tree && errorsOf(result).length > 0;
-    const why = unread ? "Tests run once the config can be read: mend its errors first." : "This config has no tests yet.";
+    const why = unread
+      ? "Tests run once the config can be read: mend its errors first."
+      : "This config has no tests yet.";
     return h("div", { class: "empty" }, h("p", null, why));
   }
   const failed = tests.filter((test) => !test.passed).length;
@@ -52,8 +54,18 @@ function list(result, board) {
   return h(
     "div",
     null,
-    h("p", { class: "summary", role: "status" }, badge(failed ? "failed" : "passed", failed ? "bad" : "ok"), " ", summary),
-    h("ul", { class: "cases" }, tests.map((test) => row(test, tree, board))),
+    h(
+      "p",
+      { class: "summary", role: "status" },
+      badge(failed ? "failed" : "passed", failed ? "bad" : "ok"),
+      " ",
+      summary,
+    ),
+    h(
+      "ul",
+      { class: "cases" },
+      tests.map((test) => row(test, tree, board)),
+    ),
   );
 }
 
@@ -61,13 +73,29 @@ function row({ name, passed, line, problems = [], told = {} }, tree, board) {
   const { status, target, attempts = [], cost_usd: cost, seconds, adaptations = [] } = told;
   const answered = status < FAILED;
   const jump = line
-    ? h("button", { class: "button quiet small", type: "button", on: { click: () => board.goTo(line) } }, `Line ${line}`)
+    ? h(
+        "button",
+        { class: "button quiet small", type: "button", on: { click: () => board.goTo(line) } },
+        `Line ${line}`,
+      )
     : null;
   return h(
     "li",
     { class: passed ? "case passed" : "case failed" },
-    h("div", { class: "case-head" }, badge(passed ? "passed" : "failed", passed ? "ok" : "bad"), h("strong", null, name), jump),
-    problems.length ? h("ul", { class: "problem-words" }, problems.map((each) => h("li", null, each))) : null,
+    h(
+      "div",
+      { class: "case-head" },
+      badge(passed ? "passed" : "failed", passed ? "ok" : "bad"),
+      h("strong", null, name),
+      jump,
+    ),
+    problems.length
+      ? h(
+          "ul",
+          { class: "problem-words" },
+          problems.map((each) => h("li", null, each)),
+        )
+      : null,
     h(
       "div",
       { class: "chips" },

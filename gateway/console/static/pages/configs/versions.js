@@ -41,7 +41,12 @@ function drawn(board, versions, total) {
     table(board, versions),
     total > versions.length ? h("p", { class: "muted" }, `The newest ${versions.length} of ${total}.`) : null,
     h("h3", { class: "part" }, "What differs"),
-    h("div", { class: "toolbar" }, h("div", { class: "grow" }, field("From", from)), h("div", { class: "grow" }, field("To", to))),
+    h(
+      "div",
+      { class: "toolbar" },
+      h("div", { class: "grow" }, field("From", from)),
+      h("div", { class: "grow" }, field("To", to)),
+    ),
     said,
   ];
 
@@ -106,7 +111,10 @@ async function rollBack(board, version) {
   const yes = `Put version ${version.version} into effect`;
   if (!(await decided(`Go back to version ${version.version} of ${board.id}?`, about, { yes, danger: true }))) return;
   try {
-    await api(pathOf(board.id, "versions", version.id, "restore"), { method: "POST", body: { version_id: board.versionId } });
+    await api(pathOf(board.id, "versions", version.id, "restore"), {
+      method: "POST",
+      body: { version_id: board.versionId },
+    });
     toast(`Version ${version.version} of ${board.id} is in effect again.`, "ok");
     await board.reload("versions");
   } catch (error) {

@@ -28,7 +28,8 @@ export function withTest(config, test) {
   const start = lines.findIndex((line) => /^(?:tests|"tests"|'tests')\s*:/.test(line));
   if (start < 0) return `${[...lines, "tests:", ...written(told, "  ")].join("\n").replace(/^\n/, "")}\n`;
   const inline = lines[start].replace(/^[^:]*:\s*/, "").replace(/\s*#.*$/, "");
-  if (inline !== "" && inline !== "[]") throw new Error("`tests` is written on one line here: put it on lines of its own.");
+  if (inline !== "" && inline !== "[]")
+    throw new Error("`tests` is written on one line here: put it on lines of its own.");
   lines[start] = lines[start].replace(/:\s*\[\]/, ":");
   let end = start + 1;
   while (end < lines.length && /^(?:\s|-\s|-$|#|$)/.test(lines[end])) end += 1;
@@ -61,5 +62,7 @@ function text(value) {
 
 /** Returns a value as JSON; half a character, which no file can hold, becomes the sign for one that is not known. */
 function json(value, indent) {
-  return JSON.stringify(value, null, indent).replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (part) => (part === "\\\\" ? part : "\ufffd"));
+  return JSON.stringify(value, null, indent).replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (part) =>
+    part === "\\\\" ? part : "\ufffd",
+  );
 }

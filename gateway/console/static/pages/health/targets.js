@@ -26,7 +26,11 @@ export function targetsOf({ data: all = [], workers, workers_heard: heard }, wan
     "table",
     { class: "table" },
     h("thead", null, h("tr", null, headings)),
-    h("tbody", null, rows.map((row) => line(row, heard))),
+    h(
+      "tbody",
+      null,
+      rows.map((row) => line(row, heard)),
+    ),
   );
   return [
     some ? h("p", { class: "muted" }, some) : null,

@@ -29,7 +29,11 @@ export function apiKeyForm(routes, key = null) {
     placeholder: '{"team": "ads"}',
     autocomplete: "off",
   });
-  const providers = h("input", { value: (key?.allow?.providers ?? []).join(", "), placeholder: "all", autocomplete: "off" });
+  const providers = h("input", {
+    value: (key?.allow?.providers ?? []).join(", "),
+    placeholder: "all",
+    autocomplete: "off",
+  });
   const models = h("input", { value: (key?.allow?.models ?? []).join(", "), placeholder: "all", autocomplete: "off" });
   const expires = momentInput(key?.expires_at);
   const scopes = scopesForm(key?.scopes);

@@ -43,7 +43,12 @@ function row(key, routes, again) {
   const act = (label, kind, run) =>
     h(
       "button",
-      { class: `button small ${kind}`, type: "button", "aria-label": `${label} ${key.name}`, on: { click: guarded(run) } },
+      {
+        class: `button small ${kind}`,
+        type: "button",
+        "aria-label": `${label} ${key.name}`,
+        on: { click: guarded(run) },
+      },
       label,
     );
   return [
@@ -102,7 +107,10 @@ async function rotate(key, again) {
   ];
   const send = () => {
     const moment = momentIn(until, "The text before ends at");
-    return api(`${at(key)}/rotate`, { method: "POST", body: moment === null ? {} : { key_transition_expires_at: moment } });
+    return api(`${at(key)}/rotate`, {
+      method: "POST",
+      body: moment === null ? {} : { key_transition_expires_at: moment },
+    });
   };
   const made = await formDialog({ title: `Rotate ${key.name}`, fields, yes: "Rotate", send });
   if (made === null) return;

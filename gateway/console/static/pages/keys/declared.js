@@ -38,5 +38,8 @@ function row(key) {
 }
 
 function powers({ scopes, default_config: config }) {
-  return [h("span", { class: "mono" }, scopes.join(" ")), config ? h("div", { class: "muted" }, `default config ${config}`) : null];
+  return [
+    h("span", { class: "mono" }, scopes.join(" ")),
+    config ? h("div", { class: "muted" }, `default config ${config}`) : null,
+  ];
 }

@@ -53,8 +53,19 @@ export function limitsForm(usage, rates) {
       type: oneOf(KINDS, rate.type ?? "requests"),
       unit: oneOf(UNITS, rate.unit ?? "rpm"),
     };
-    const take = h("button", { class: "button quiet small", type: "button", "aria-label": "Remove this rate limit" }, "×");
-    const line = h("div", { class: "rate" }, field("At most", made.value), field("of", made.type), field("in", made.unit), take);
+    const take = h(
+      "button",
+      { class: "button quiet small", type: "button", "aria-label": "Remove this rate limit" },
+      "×",
+    );
+    const line = h(
+      "div",
+      { class: "rate" },
+      field("At most", made.value),
+      field("of", made.type),
+      field("in", made.unit),
+      take,
+    );
     take.addEventListener("click", () => {
       rows.splice(rows.indexOf(made), 1);
       line.remove();
@@ -73,7 +84,10 @@ export function limitsForm(usage, rates) {
       periodic_reset: reset.value || null,
     };
     const given = Object.entries(said).filter(([, value]) => value !== null);
-    return { usage_limits: given.length ? Object.fromEntries(given) : null, rate_limits: rows.length ? rows.map(rate) : null };
+    return {
+      usage_limits: given.length ? Object.fromEntries(given) : null,
+      rate_limits: rows.length ? rows.map(rate) : null,
+    };
   }
 }
 

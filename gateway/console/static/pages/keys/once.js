@@ -7,7 +7,11 @@ import { h } from "../../dom.js";
 export function showOnce(title, key, ...more) {
   return new Promise((resolve) => {
     const text = h("input", { class: "mono", value: key, readOnly: true, "aria-label": "Key", id: "new-key" });
-    const close = h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, "I have kept it");
+    const close = h(
+      "button",
+      { class: "button primary", type: "button", on: { click: () => dialog.close() } },
+      "I have kept it",
+    );
     const dialog = h(
       "dialog",
       { class: "dialog key-dialog", closedby: "none", "aria-labelledby": "once-title", on: { keydown: stay } },

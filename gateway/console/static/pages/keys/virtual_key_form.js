@@ -10,8 +10,18 @@ const HIDDEN = "***";
 /** Returns the form's fields, and `read()`, which returns the body and throws `Slip`; `key` is the one that is changed. */
 export function virtualKeyForm(providers, key = null) {
   const name = h("input", { value: key?.name ?? "", required: true, autocomplete: "off" });
-  const slug = h("input", { value: key?.slug ?? "", placeholder: "made of the name", disabled: key !== null, autocomplete: "off" });
-  const provider = h("input", { value: key?.provider ?? "", list: "virtual-key-providers", required: true, autocomplete: "off" });
+  const slug = h("input", {
+    value: key?.slug ?? "",
+    placeholder: "made of the name",
+    disabled: key !== null,
+    autocomplete: "off",
+  });
+  const provider = h("input", {
+    value: key?.provider ?? "",
+    list: "virtual-key-providers",
+    required: true,
+    autocomplete: "off",
+  });
   const credential = h("input", {
     type: "password",
     value: "",
@@ -98,7 +108,10 @@ function objectIn(input) {
     // told below, like everything that is no object
   }
   if (found === null || typeof found !== "object" || Array.isArray(found)) {
-    throw new Slip(`More fields: write a JSON object, or leave it empty; ${HIDDEN} keeps a secret that is there.`, input);
+    throw new Slip(
+      `More fields: write a JSON object, or leave it empty; ${HIDDEN} keeps a secret that is there.`,
+      input,
+    );
   }
   return found;
 }

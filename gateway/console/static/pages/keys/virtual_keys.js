@@ -28,7 +28,9 @@ export async function showVirtualKeys(root, { signal }) {
     HEAD,
     keys.map((key) => row(key, providers, again)),
   );
-  const none = empty("There is no stored virtual key yet. One keeps a provider's credential, so that configs can name it.");
+  const none = empty(
+    "There is no stored virtual key yet. One keeps a provider's credential, so that configs can name it.",
+  );
   mount(root, h("div", { class: "toolbar" }, create), keys.length ? table : none);
 }
 
@@ -36,11 +38,20 @@ function row(key, providers, again) {
   const act = (label, kind, run) =>
     h(
       "button",
-      { class: `button small ${kind}`, type: "button", "aria-label": `${label} ${key.slug}`, on: { click: guarded(run) } },
+      {
+        class: `button small ${kind}`,
+        type: "button",
+        "aria-label": `${label} ${key.slug}`,
+        on: { click: guarded(run) },
+      },
       label,
     );
   return [
-    [h("strong", null, key.slug), h("div", { class: "muted" }, key.name), key.note ? h("div", { class: "muted" }, key.note) : null],
+    [
+      h("strong", null, key.slug),
+      h("div", { class: "muted" }, key.name),
+      key.note ? h("div", { class: "muted" }, key.note) : null,
+    ],
     [
       badge(key.status, kindOfState(key.status)),
       key.expires_at ? h("div", { class: "muted" }, `ends ${when(key.expires_at)}`) : null,

@@ -18,7 +18,7 @@ export function entryOf(row, { signal, open: begins = false }) {
     "button",
     { class: "entry-line", type: "button", "aria-expanded": "false", "aria-controls": id },
     h("time", { class: "mono", datetime: row.created_at }, when(row.created_at)),
-    isUnderWay(row) ? badge("…", "info") : badge(row.response_status_code ?? "–", kindOfStatus(row.response_status_code)),
+    statusOf(row),
     h("span", { class: "entry-prompt" }, row.prompt || h("span", { class: "muted" }, row.operation ?? "request")),
     h("span", { class: "entry-way" }, wayOf(row)),
     h(
@@ -42,6 +42,11 @@ export function entryOf(row, { signal, open: begins = false }) {
   button.addEventListener("click", () => turn(details.hidden));
   if (begins) turn(true);
   return entry;
+}
+
+function statusOf(row) {
+  if (isUnderWay(row)) return badge("…", "info");
+  return badge(row.response_status_code ?? "–", kindOfStatus(row.response_status_code));
 }
 
 function wayOf(row) {

@@ -8,7 +8,7 @@ const FIRST_MS = 1000;
 const LAST_MS = 15_000;
 const LONG_ENOUGH_MS = 5000;
 
-/** Hands each event and its name to `take` until `signal` aborts; `onState(word, kind, error)` hears how the stream is. */
+/** Hands events and their names to `take` until `signal` aborts; `onState(word, kind, error)` hears how it is. */
 export async function listen(take, { signal, onState }) {
   let pause = FIRST_MS;
   while (!signal.aborted) {

@@ -33,7 +33,7 @@ export function underWay({ signal }) {
     const entry = entryOf(row, { signal, open: isOpen(before?.entry) });
     const focused = before?.entry.contains(document.activeElement);
     if (before) before.entry.replaceWith(entry);
-    else list.append(entry);
+    else list.insertBefore(entry, [...list.children].find((each) => each.dataset.request > row.id) ?? null);
     if (focused) entry.querySelector("button").focus();
     shown.set(row.id, { entry, stands, began: performance.now() - row.response_time });
   }

@@ -22,7 +22,9 @@ export function drawAnswer({ ask, result, record, tree }) {
       tree ? h("h3", null, "The way it took") : null,
       tree ? drawTree(tree, wayOf(result, record, attempts)) : null,
       error || !tree ? attemptsTable(attempts) : null,
-      record ? h("p", null, h("a", { href: `#/logs/${encodeURIComponent(record.id)}` }, "Open its record in the log")) : null,
+      record
+        ? h("p", null, h("a", { href: `#/logs/${encodeURIComponent(record.id)}` }, "Open its record in the log"))
+        : null,
     ),
   );
 }
@@ -37,13 +39,20 @@ function facts({ answer, error, headers, ms: taken, trace }, record, tree) {
   const rows = [
     [
       "Status",
-      [status ? badge(String(status), kindOfStatus(status)) : badge("no answer", "bad"), rescued(record, attempts, error)],
+      [
+        status ? badge(String(status), kindOfStatus(status)) : badge("no answer", "bad"),
+        rescued(record, attempts, error),
+      ],
     ],
     answer
       ? [
           "Answered by",
           [
-            h("strong", { "data-fact": "target" }, target?.name ?? (tree?.mode === "target" ? "its only target" : path) ?? "–"),
+            h(
+              "strong",
+              { "data-fact": "target" },
+              target?.name ?? (tree?.mode === "target" ? "its only target" : path) ?? "–",
+            ),
             provider(headers),
           ],
         ]

@@ -18,14 +18,22 @@ export function asked(request, way, assume) {
 export async function paint(ask, signal) {
   const trace = traceId();
   const began = performance.now();
-  const done = (rest) => ({ trace, ms: performance.now() - began, answer: null, error: null, headers: new Headers(), ...rest });
+  const done = (rest) => ({
+    trace,
+    ms: performance.now() - began,
+    answer: null,
+    error: null,
+    headers: new Headers(),
+    ...rest,
+  });
   try {
     const response = await send(ask, { "x-portkey-trace-id": trace }, signal);
     return done({ answer: await response.json(), headers: response.headers });
   } catch (error) {
     if (signal.aborted) throw error;
     return done({
-      error: error instanceof ApiError ? error : new ApiError("The answer broke off. Look into the log, then try again."),
+      error:
+        error instanceof ApiError ? error : new ApiError("The answer broke off. Look into the log, then try again."),
     });
   }
 }

@@ -43,11 +43,22 @@ export function wayTo(value, models) {
 
 /** Returns the tree of a route straight to a model: one target. */
 export function treeOfModel({ headers, body }) {
-  return { path: "config", name: null, mode: "target", provider: headers["x-portkey-provider"], model: body.model, children: [] };
+  return {
+    path: "config",
+    name: null,
+    mode: "target",
+    provider: headers["x-portkey-provider"],
+    model: body.model,
+    children: [],
+  };
 }
 
 function titleOf({ id, name, is_default: isDefault, kind }) {
-  const more = [name && name !== id ? name : null, isDefault ? "default" : null, kind === "settings" ? "needs a model" : null];
+  const more = [
+    name && name !== id ? name : null,
+    isDefault ? "default" : null,
+    kind === "settings" ? "needs a model" : null,
+  ];
   return [id, ...more.filter(Boolean)].join(" · ");
 }
 

@@ -115,7 +115,10 @@ export function column({ routes, models, chosen, read, signal, onRemove, onChoic
       result = await paint(sent, stopped);
     } catch {
       if (!signal.aborted)
-        mount(out, h("p", { class: "muted", role: "status" }, "Cancelled. An attempt that was under way may be billed."));
+        mount(
+          out,
+          h("p", { class: "muted", role: "status" }, "Cancelled. An attempt that was under way may be billed."),
+        );
       return;
     } finally {
       timer.stop();

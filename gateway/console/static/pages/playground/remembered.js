@@ -6,7 +6,9 @@ const PREFIX = "beamsplitter.playground.";
 export function kept(name, otherwise) {
   try {
     const found = JSON.parse(sessionStorage.getItem(PREFIX + name));
-    return found !== null && typeof found === "object" && Array.isArray(found) === Array.isArray(otherwise) ? found : otherwise;
+    return found !== null && typeof found === "object" && Array.isArray(found) === Array.isArray(otherwise)
+      ? found
+      : otherwise;
   } catch {
     return otherwise;
   }

@@ -28,7 +28,9 @@ export function whatIf({ onChange }) {
     const names = targets.map((target) => target.name);
     chosen = targets.map((target) => ({
       key:
-        PLAIN.test(target.name ?? "") && names.indexOf(target.name) === names.lastIndexOf(target.name) ? target.name : target.path,
+        PLAIN.test(target.name ?? "") && names.indexOf(target.name) === names.lastIndexOf(target.name)
+          ? target.name
+          : target.path,
       select: oneOf(ANSWERS, "", { on: { change: changed } }),
       title: target.name ?? target.model ?? target.provider ?? target.path,
     }));
