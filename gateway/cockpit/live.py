@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -26,6 +26,8 @@ _ALIVE_SECONDS = 15.0
 _MOST_AT_ONCE = 16
 _ROWS = 200
 """Of the newest requests, as many are looked at each time: where more come in between, live is a sample."""
+_MOST_BYTES = 1 << 19
+"""Of an event, so that a page takes it."""
 _REMEMBERED = 2000
 _LINK_SECONDS = 600
 
@@ -61,7 +63,7 @@ async def _events(desk: Desk, database: Database, workspace: str | None, last: i
             standing = under_way(await desk.moments.all(targets=False), workspace)
             before, working = working, [row for row in standing if row["id"] not in seen]
             if _stand(working) != _stand(before):
-                yield b"event: under_way\ndata: %b\n\n" % orjson.dumps(working)
+                yield b"event: under_way\ndata: [%b]\n\n" % b",".join(_as_far_as_there_is_room(working))
                 said = time.monotonic()
             while len(seen) > _REMEMBERED:
                 seen.popitem(last=False)
@@ -77,6 +79,16 @@ async def _events(desk: Desk, database: Database, workspace: str | None, last: i
 def _stand(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
     """Return what of requests under way is news when it changes: that they last longer is not."""
     return [(row["id"], row["details"]["attempts"]) for row in rows]
+
+
+def _as_far_as_there_is_room(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    room = _MOST_BYTES
+    for row in rows:
+        written = orjson.dumps(row)
+        room -= len(written)
+        if room < 0:
+            return
+        yield written
 
 
 async def _newest(database: Database, workspace: str | None) -> Sequence[records.Row]:

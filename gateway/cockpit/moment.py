@@ -27,6 +27,8 @@ _KIND = "moment"
 _TELL_SECONDS = 1.0
 _MOST_TARGETS = 1000
 _MOST_REQUESTS = 100
+_LONGEST_PROMPT = 300
+_LONGEST_METADATA = 1000
 
 
 class Known(msgspec.Struct, array_like=True):
@@ -94,7 +96,7 @@ class Moments:
         running, now = self._running, asyncio.get_running_loop().time()
         seats = running.seats
         in_flight, waiting = (0, 0) if seats is None else (seats.taken, seats.waiting)
-        requests = [each.so_far() for each in islice(running.records.under_way.values(), _MOST_REQUESTS)]
+        requests = [_brief(each.so_far()) for each in islice(running.records.under_way.values(), _MOST_REQUESTS)]
         seen = list(islice(running.pools.newest(), _MOST_TARGETS)) if targets else []
         return lambda: Moment(in_flight, waiting, [_known(*each, now) for each in seen], requests)
 
@@ -125,6 +127,15 @@ def _shown(row: RequestRow) -> dict[str, Any]:
     columns = msgspec.structs.asdict(row) | {"metadata": orjson.loads(row.metadata)}
     unknown = {"response_status_code": None, "is_success": None, "object": "log.under_way", "details": details}
     return described(columns) | unknown
+
+
+def _brief(row: RequestRow) -> RequestRow:
+    """Return a record, cut to what there is room for every second; once it is kept, it is whole."""
+    if row.prompt is not None and len(row.prompt) > _LONGEST_PROMPT:
+        row.prompt = f"{row.prompt[:_LONGEST_PROMPT]}…"
+    if len(row.metadata) > _LONGEST_METADATA:
+        row.metadata = "{}"
+    return row
 
 
 def _known(identity: bytes, model: str, health: Health, now: float) -> Known:

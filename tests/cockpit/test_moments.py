@@ -10,8 +10,11 @@ import threading
 import pytest
 from msgspec import structs
 
-from gateway.cockpit.moment import Moment, under_way
+from gateway.cockpit import live
+from gateway.cockpit.moment import Moment, Moments, under_way
+from gateway.http.record import Records
 from gateway.store.request_row import RequestRow
+from gateway.target import Pools
 from tests.end_to_end.caller import ask
 from tests.end_to_end.provider import within
 from tests.end_to_end.workers import line_to_each_worker
@@ -119,6 +122,41 @@ def test_a_request_under_way_is_told_with_what_was_tried_so_far(gateway, lines, 
         answered = later["message"]
         assert later["under_way"] == []
         assert (answered["id"], answered["response_status_code"]) == (row["id"], 502)
+
+
+class Endless:
+    """A request that is long in every way."""
+
+    def so_far(self):
+        more = json.dumps({"attempts": [{"cause": "unfinished", "ms": None, "message": "x" * 300}] * 20})
+        metadata = json.dumps({"x": "x" * 5000})
+        about = {
+            "id": "1",
+            "workspace": "w",
+            "created_ms": 1,
+            "trace_id": "",
+            "operation": "edit",
+            "status": 0,
+            "ms": 1,
+        }
+        return RequestRow(**about, prompt="x" * 16_000, metadata=metadata, more=more)
+
+
+class Worker:
+    pools, seats = Pools(), None
+
+    def __init__(self):
+        self.records = Records()
+        self.records.under_way = {str(number): Endless() for number in range(5000)}
+
+
+async def test_an_event_is_never_larger_than_a_page_takes_it():
+    rows = under_way(await Moments(Worker()).all(), None)
+    assert len(rows) == 100
+    assert {(len(row["prompt"]), len(row["metadata"])) for row in rows} == {(301, 0)}
+    written = list(live._as_far_as_there_is_room(rows))
+    assert 10 < len(written) < 100
+    assert sum(map(len, written)) < 1 << 19
 
 
 def test_requests_of_another_workspace_are_not_told():

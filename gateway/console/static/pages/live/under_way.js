@@ -1,19 +1,22 @@
-// The requests that have no answer yet, the oldest first; each opens to the way it has gone so far.
+// The requests that have had no answer for longest, the oldest first; each opens to the way it has gone so far.
 
 import { h } from "../../dom.js";
 import { ms } from "../../format.js";
 import { entryOf } from "./entry.js";
 
 const TICK_MS = 1000;
+const MOST = 10;
 
 /** Returns the list, what tells it how things stand, and whether a request was open when it got its answer. */
 export function underWay({ signal }) {
   const list = h("ol", { class: "feed", "aria-label": "Requests under way, the oldest first" });
-  const section = h("section", { class: "under-way", hidden: true }, h("h2", null, "Under way"), list);
+  const more = h("p", { class: "muted" });
+  const section = h("section", { class: "under-way", hidden: true }, h("h2", null, "Under way"), list, more);
   const shown = new Map();
   const opened = new Set();
 
-  function tell(rows) {
+  function tell(all) {
+    const rows = all.slice(0, MOST);
     const stay = new Set(rows.map(({ id }) => id));
     for (const [id, { entry }] of shown) {
       if (stay.has(id)) continue;
@@ -23,6 +26,8 @@ export function underWay({ signal }) {
     }
     for (const row of rows) put(row);
     section.hidden = shown.size === 0;
+    more.hidden = all.length <= MOST;
+    more.textContent = `and ${all.length - MOST} that came later`;
     tick();
   }
 
