@@ -4,14 +4,18 @@ The files of one run lie in a folder of their own, whose lock all of its workers
 a run that has ended, and goes. What a worker wrote stays when it ends, until the run does.
 """
 
+import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from gateway.seldom import SELDOM
 
 try:
     import fcntl
@@ -21,6 +25,11 @@ except ImportError:  # Windows, where there is one worker
 _RUN = secrets.token_hex(8)
 """The same in all workers, as they are forked after this was made."""
 _LOCK = "lock"
+_TELL_SECONDS = 1.0
+
+Look = Callable[[], Callable[[], None]]
+
+_log = logging.getLogger("gateway.siblings")
 
 
 class Siblings:
@@ -52,6 +61,20 @@ class Siblings:
             if file != self._own(kind):
                 with contextlib.suppress(OSError):  # somebody took it away
                     yield file.read_bytes(), _lives(file.stem)
+
+    async def tell(self, look: Look) -> None:
+        """Tell the others once a second: what is looked at on the loop is written by what comes of it, in a thread."""
+        while True:
+            await self.told(look())
+            await asyncio.sleep(_TELL_SECONDS)
+
+    async def told(self, write: Callable[[], None]) -> None:
+        """Have something written; where that cannot be done, the operator is told."""
+        with contextlib.suppress(FileNotFoundError):  # an operator removed the folder; there is nobody to tell then
+            try:
+                await asyncio.to_thread(write)
+            except OSError as error:
+                _log.warning("other workers cannot be told of this one: %s", error.strerror or error, extra=SELDOM)
 
     def leave(self) -> None:
         """Let go of the run; the last one that does takes the folder along."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Protocol
@@ -14,17 +13,13 @@ from gateway.http.control.shown import described
 from gateway.http.record import Records
 from gateway.http.seats import Seats
 from gateway.http.told import UNFINISHED
-from gateway.seldom import SELDOM
 from gateway.siblings import Siblings
 from gateway.store.request_row import RequestRow
 from gateway.target import Pools
 from strategies import Health
 from strategies.health import State
 
-_log = logging.getLogger("gateway.cockpit")
-
 _KIND = "moment"
-_TELL_SECONDS = 1.0
 _MOST_TARGETS = 1000
 _MOST_REQUESTS = 100
 _LONGEST_PROMPT = 300
@@ -74,11 +69,12 @@ class Moments:
         self._running = running
         self._siblings: Siblings | None = None
         self._task: asyncio.Task[None] | None = None
+        self._number = 0
 
     def join(self, siblings: Siblings) -> None:
         """Tell the other workers once a second what goes on here, and hear of them."""
         self._siblings = siblings
-        self._task = asyncio.create_task(self._tell(siblings))
+        self._task = asyncio.create_task(siblings.tell(lambda: self._look(siblings)))
 
     async def leave(self) -> None:
         """Tell nobody any more."""
@@ -100,17 +96,11 @@ class Moments:
         seen = list(islice(running.pools.newest(), _MOST_TARGETS)) if targets else []
         return lambda: Moment(in_flight, waiting, [_known(*each, now) for each in seen], requests)
 
-    async def _tell(self, siblings: Siblings) -> None:
-        number = 0
-        while True:
-            number += 1
-            here = self._glance()
-            with contextlib.suppress(FileNotFoundError):  # an operator removed the folder; there is nobody to tell then
-                try:
-                    await asyncio.to_thread(_write, siblings, here, number)
-                except OSError as error:
-                    _log.warning("other workers cannot be told of this one: %s", error.strerror or error, extra=SELDOM)
-            await asyncio.sleep(_TELL_SECONDS)
+    def _look(self, siblings: Siblings) -> Callable[[], None]:
+        here = self._glance()
+        self._number += 1
+        number = self._number
+        return lambda: siblings.write(_KIND, msgspec.msgpack.encode(here()), number)
 
 
 def under_way(moments: Iterable[Moment], workspace: str | None) -> list[dict[str, Any]]:
@@ -141,10 +131,6 @@ def _brief(row: RequestRow) -> RequestRow:
 def _known(identity: bytes, model: str, health: Health, now: float) -> Known:
     state, left = health.told(now)
     return Known(identity, model, state, left, health.in_flight, health.latency, health.p95)
-
-
-def _write(siblings: Siblings, here: Callable[[], Moment], number: int) -> None:
-    siblings.write(_KIND, msgspec.msgpack.encode(here()), number)
 
 
 def _others(siblings: Siblings) -> list[Moment]:

@@ -2,21 +2,16 @@
 
 import asyncio
 import contextlib
-import logging
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.seldom import SELDOM
 from gateway.siblings import Siblings
 from gateway.telemetry.families import Rows
 from gateway.telemetry.gauges import Gauges
 from gateway.telemetry.tallies import Tallies
 from gateway.telemetry.workers import tell, whole
-
-_log = logging.getLogger("gateway.telemetry")
-
-_TELL_SECONDS = 1.0
 
 
 class Metrics:
@@ -46,7 +41,7 @@ class Metrics:
     def join(self, siblings: Siblings) -> None:
         """Have the other workers of this run tell of this one too."""
         self._siblings = siblings
-        self._task = asyncio.create_task(self._tell())
+        self._task = asyncio.create_task(siblings.tell(lambda: self._look(siblings)))
 
     async def leave(self) -> None:
         """Tell the others once more, and no longer."""
@@ -55,7 +50,7 @@ class Metrics:
             return
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        await self._told(siblings)
+        await siblings.told(self._look(siblings))
 
     async def _scrape(self, accept: str) -> tuple[bytes, str]:
         rows = self._rows()
@@ -79,24 +74,14 @@ class Metrics:
             tell(siblings, rows, number)
         return exposed(whole(siblings, rows), accept)
 
-    async def _tell(self) -> None:
-        assert self._siblings is not None  # else nobody is told  # noqa: S101
-        while True:
-            await self._told(self._siblings)
-            await asyncio.sleep(_TELL_SECONDS)
-
-    async def _told(self, siblings: Siblings) -> None:
+    def _look(self, siblings: Siblings) -> Callable[[], None]:
         rows, number = self._rows(), self._number
 
         def write() -> None:
             _read_process(rows)
             tell(siblings, rows, number)
 
-        with contextlib.suppress(FileNotFoundError):  # an operator removed the folder; there is nobody to tell then
-            try:
-                await asyncio.to_thread(write)
-            except OSError as error:
-                _log.warning("other workers cannot be told of this one: %s", error.strerror or error, extra=SELDOM)
+        return write
 
 
 def _read_process(rows: Rows) -> None:
