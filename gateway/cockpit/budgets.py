@@ -1,20 +1,23 @@
 """`GET /v1/budgets`: what may be spent, and how much of it is: of keys, and of budgets in gateway.yaml."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
 
-from gateway.choose import Chooser
 from gateway.cockpit.desk import Desk
-from gateway.config.api_key import ApiKey
+from gateway.config.api_key import ApiKey, shelf_of
+from gateway.config.budgets import METADATA
 from gateway.config.virtual_key import VirtualKey
+from gateway.http.control.asked import can_be_asked_for
 from gateway.http.control.operator import DEFAULT_WORKSPACE, Operator, operator_of
 from gateway.http.control.plane import StoreUnavailable, Told
 from gateway.ledger import MICROS, Account, LedgerLost, Spent, window_at
+from gateway.store.records import lately_named
 
+_MOST_USERS = 100
 _Row = tuple[str, str, str, Account]
 """What kind of thing has a limit, what it is called, where it is declared, and what is counted for it."""
 
@@ -24,7 +27,7 @@ async def listed(desk: Desk, request: Request) -> Told:
     operator = operator_of(request, "virtual_keys.list")
     operator.check("workspace_service_api_keys.list")
     now = time.time()  # noqa: TID251 - budgets go by the calendar
-    rows = [row for row in _all(desk, operator) if row[3].limit is not None or row[3].rates]
+    rows = [row async for row in _all(desk, operator) if row[3].limit is not None or row[3].rates]
     counted = [(row[3].name, window_at(row[3].limit.reset, now).name) for row in rows if row[3].limit is not None]
     try:
         spent = dict(zip(counted, await desk.spent(counted), strict=True))
@@ -34,7 +37,7 @@ async def listed(desk: Desk, request: Request) -> Told:
     return {"object": "list", "total": len(told), "data": told}
 
 
-def _all(desk: Desk, operator: Operator) -> Iterator[_Row]:
+async def _all(desk: Desk, operator: Operator) -> AsyncIterator[_Row]:
     chooser, workspace = desk.chooser(), operator.workspace
     keys = list(chooser.virtual_keys(workspace or DEFAULT_WORKSPACE).values())
     callers = [caller for caller in chooser.callers.all() if workspace in (None, caller.workspace)]
@@ -44,27 +47,35 @@ def _all(desk: Desk, operator: Operator) -> Iterator[_Row]:
     for caller in callers:
         if caller.account is not None:
             yield "api_key", caller.name, "stored" if caller.id else "file", caller.account
-    if workspace is not None:
-        return
-    for budget in desk.snapshot.gateway.budgets:
-        for value, counted_as in _counted_by(budget.per, keys, callers, chooser):
+    for budget in desk.snapshot.gateway.budgets if workspace is None else ():
+        for value, counted_as, where in await _counted_by(desk, budget.per, keys, callers):
             account = budget.account_of(value, counted_as)
             if account is not None:
-                yield "budget", f"{budget.name}: {value}", "file", account
+                yield "budget", f"{budget.name}: {value}{where}", "file", account
 
 
-def _counted_by(
-    per: str, keys: Sequence[VirtualKey], callers: Sequence[ApiKey], chooser: Chooser
-) -> Iterator[tuple[str, str | None]]:
-    """Yield what a budget counts separately, as far as it is known without a request: users are not."""
+async def _counted_by(
+    desk: Desk, per: str, keys: Sequence[VirtualKey], callers: Sequence[ApiKey]
+) -> Sequence[tuple[str, str | None, str]]:
+    """Return what a budget counts separately, as what, and where unless that is plain; of users, who asked lately."""
     match per:
         case "virtual_key":
-            yield from ((key.slug, key.counted_as) for key in keys)
+            return [(key.slug, key.counted_as, "") for key in keys]
         case "api_key":
-            yield from ((caller.name, caller.known_as) for caller in callers)
+            return [(caller.name, caller.known_as, "") for caller in callers]
         case "provider":
-            found = {spec.provider for route in chooser.routes() for spec in route.targets.values()}
-            yield from ((provider, None) for provider in sorted(found))
+            found = {spec.provider for route in desk.chooser().routes() for spec in route.targets.values()}
+            return [(provider, None, "") for provider in sorted(found)]
+    field = per.removeprefix(METADATA)
+    if desk.database is None or not can_be_asked_for(field):
+        return []
+    lately = await lately_named(desk.database, field, _MOST_USERS)
+    if desk.chooser().callers.is_open:
+        return [(value, None, "") for _, value in lately]
+    return [
+        (value, f"{shelf_of(workspace)}{value}", "" if workspace == DEFAULT_WORKSPACE else f" in {workspace}")
+        for workspace, value in lately
+    ]
 
 
 def _told(row: _Row, spent: Mapping[tuple[str, str], Spent], now: float) -> dict[str, Any]:

@@ -15,6 +15,11 @@ DEFAULT_SCOPES = frozenset({PAINT, "feedback.write"})
 DEFAULT_WORKSPACE = "default"
 
 
+def shelf_of(workspace: str) -> str:
+    """Return what stands before names of callers' own making, so that no workspace gets at another's."""
+    return f"{quote(workspace, safe='')}/"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """A caller: who it is, what it may reach, and what it may spend. The key itself is not known here."""
@@ -51,8 +56,8 @@ class ApiKey:
 
     @property
     def shelf(self) -> str:
-        """What stands before names of callers' own making, so that no workspace gets at another's."""
-        return f"{quote(self.workspace, safe='')}/"
+        """What stands before names of callers' own making."""
+        return shelf_of(self.workspace)
 
     @property
     def is_limited(self) -> bool:

@@ -28,6 +28,7 @@ A workspace is never clipped: two of them would become one.
 """
 _LONGEST_BYTES = 1 << 20
 _PAGE = 100
+_LATELY = 2000
 """As much as takes the loop a few milliseconds."""
 _ID_OF = itemgetter(0)
 
@@ -103,6 +104,25 @@ async def newest(database: Database, workspace: str | None, size: int) -> Sequen
     asked = _newest(Filters(workspace=workspace), list(requests.columns), None).limit(size)
     async with database.read() as connection:
         return _rows(await connection.execute(asked))
+
+
+async def lately_named(database: Database, field: str, size: int) -> Sequence[tuple[str, str]]:
+    """Return workspaces and values that newest requests have under a name in their metadata, the latest first.
+
+    It looks at so many requests that it may be asked every few seconds, however many there are.
+    """
+    newest_ = _newest(Filters(), [requests.c.workspace, requests.c.metadata, requests.c.created_ms], None)
+    lately = newest_.limit(_LATELY).subquery()
+    value = lately.c.metadata[field].as_string()
+    asked = (
+        sa.select(lately.c.workspace, value.label("value"))
+        .where(value.is_not(None), value != "")
+        .group_by(lately.c.workspace, sa.text("2"))
+        .order_by(sa.func.max(lately.c.created_ms).desc())
+        .limit(size)
+    )
+    async with database.read() as connection:
+        return [(row.workspace, row.value) for row in await connection.execute(asked)]
 
 
 async def pages(database: Database, filters: Filters) -> AsyncIterator[Sequence[Row]]:

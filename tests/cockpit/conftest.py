@@ -27,6 +27,8 @@ catalogue:
   - {provider: openai, id: model-of-ours, like: gpt-image-1, price: {image: 0.25}}
 budgets:
   - {name: each-provider, per: provider, usage_limits: {credit_limit: 9}}
+  - {name: each-user, per: metadata._user, usage_limits: {image_limit: 50}}
+  - {name: unspeakable, per: 'metadata.a"b', usage_limits: {image_limit: 50}}
 """
 
 

@@ -265,6 +265,17 @@ def test_budgets_are_told_with_what_is_used(cockpit):
     assert found["budget", "each-provider: openai"]["limit_usd"] == 9.0
 
 
+def test_budgets_of_users_are_told_of_those_who_asked_lately(cockpit):
+    assert cockpit.paint("tour", x_portkey_metadata='{"_user": "ann"}')[0] == 200
+    deadline = time.monotonic() + 20
+    while True:
+        told = cockpit.ask("GET", "/v1/budgets")[1]["data"]
+        found = [row for row in told if row["name"] == "each-user: ann"]
+        if found or time.monotonic() > deadline:
+            break
+    assert [(row["images"], row["limit_images"]) for row in found] == [(1, 50)]
+
+
 def test_declared_keys_are_told_with_where_they_are_and_without_what_they_hold(cockpit):
     _, told = cockpit.ask("GET", "/v1/declared-keys")
     found = {(row["kind"], row["name"]): row for row in told["data"]}

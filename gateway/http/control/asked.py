@@ -174,11 +174,16 @@ def _metadata(given: Given) -> dict[str, str]:
 
 def metadata_name(name: str) -> str:
     """Return the name of a field of metadata that can be asked for."""
-    if not 0 < len(name) <= _LONGEST or _UNSPEAKABLE.search(name):
+    if not can_be_asked_for(name):
         raise wrong(
             "metadata", "the name of a field may not be empty, or hold quotes, backslashes or control characters"
         )
     return name
+
+
+def can_be_asked_for(name: str) -> bool:
+    """Whether a database can be asked for a field of metadata."""
+    return 0 < len(name) <= _LONGEST and _UNSPEAKABLE.search(name) is None
 
 
 def _micros(given: Given, name: str) -> int | None:

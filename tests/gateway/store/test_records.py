@@ -183,3 +183,19 @@ async def test_another_workspaces_record_is_as_if_there_were_none(store):
     assert await records.get(store, written["id"], "blue") is None
     assert await records.get(store, written["id"], "red") == written
     assert await records.get(store, "\0", None) is None
+
+
+@pytest.mark.parametrize("field", ["_user", "it's", "a.b", "größe"])
+async def test_who_asked_lately_is_known_by_workspace_the_latest_first(store, field):
+    asked = [("red", "ann"), ("blue", "ann"), ("red", "bob"), ("red", "ann"), ("red", ""), ("red", None), ("red", 7)]
+    await records.insert(
+        store,
+        [
+            row(workspace=workspace, created_ms=NOW + number, metadata={} if user is None else {field: user})
+            for number, (workspace, user) in enumerate(asked)
+        ],
+    )
+    found = await records.lately_named(store, field, 10)
+    assert found == [("red", "7"), ("red", "ann"), ("red", "bob"), ("blue", "ann")]
+    assert await records.lately_named(store, field, 1) == found[:1]
+    assert await records.lately_named(store, "nobody", 10) == []
