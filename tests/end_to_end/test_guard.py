@@ -18,7 +18,7 @@ async def echo(scope, receive, send):
         await lifespan(receive, send)
         return
     try:
-        body = await read_body(receive, limit=CAP, grace_seconds=0.3, bytes_per_second=1000)
+        body = await read_body(receive, limit=CAP, grace_seconds=1.0, bytes_per_second=1000)
     except GatewayError as refused:
         await reply(send, b'{"error":{"code":"%s"}}' % refused.code.encode(), refused.status)
     except ClientGone:
@@ -182,7 +182,7 @@ async def test_slow_body_is_cut(port, already):
         await client.send(request(b"/", b"Content-Length: 500", method=b"POST"), *[already or b""] * 8, gap=0.02)
         answer = await client.answer()
         assert (answer.status, answer.code) == (408, "request_body_timeout")
-        assert 0.25 < asyncio.get_running_loop().time() - started < 1
+        assert 0.9 < asyncio.get_running_loop().time() - started < 10
         assert await client.closed()
 
 

@@ -6,6 +6,7 @@ import random
 import orjson
 import pytest
 
+from gateway import virtual_time
 from gateway.dialect.openai_body import text_of
 from gateway.errors import BodyTimeout, BodyTooLarge, GatewayError, Overloaded
 from gateway.http.body import ClientGone, pour_body, unless_gone
@@ -51,22 +52,26 @@ async def test_a_body_may_take_its_limit_and_no_more():
         assert refused.value.headers == {"connection": "close"}
 
 
-async def test_a_body_that_comes_too_slowly_is_refused():
+def test_a_body_that_comes_too_slowly_is_refused():
     slow = receiving(*[b"a"] * 1000, pause=0.01)
     with pytest.raises(BodyTimeout):
-        await poured(slow, grace_seconds=0.05, bytes_per_second=1000)
+        virtual_time.run(poured(slow, grace_seconds=0.05, bytes_per_second=1000))
 
 
-async def test_a_body_at_the_least_speed_is_taken():
-    steady = receiving(*[b"a" * 100] * 10, pause=0.01)
-    assert len(await poured(steady, grace_seconds=0.05, bytes_per_second=1000)) == 10
+def test_a_body_at_the_least_speed_is_taken():
+    def steady():  # 1,000 bytes a second, each piece at the end of its time
+        return receiving(*[b"a" * 100] * 10, pause=0.1)
+
+    assert len(virtual_time.run(poured(steady(), grace_seconds=0.25, bytes_per_second=650))) == 10
+    with pytest.raises(BodyTimeout):
+        virtual_time.run(poured(steady(), grace_seconds=0.25, bytes_per_second=1100))
 
 
-async def test_only_waiting_for_the_caller_counts():
+def test_only_waiting_for_the_caller_counts():
     async def slow_disk(_):
         await asyncio.sleep(0.03)
 
-    await poured(receiving(*[b"a"] * 5), slow_disk, grace_seconds=0.05)
+    virtual_time.run(poured(receiving(*[b"a"] * 5), slow_disk, grace_seconds=0.05))
 
 
 async def test_a_caller_who_leaves_is_noticed():

@@ -163,7 +163,7 @@ async def test_a_lost_answer_may_have_been_billed(ask, steps):
 async def test_a_silent_server_is_left_to_the_attempts_own_time_limit(ask):
     async with provider((60,)) as upstream:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
+            async with asyncio.timeout(1):
                 await ask(upstream.url)
     assert ask.attempt.sent
 
@@ -179,7 +179,7 @@ async def test_an_answer_that_stands_still_is_given_up(ask, monkeypatch):
 async def test_a_cancelled_exchange_closes_its_connection(ask):
     async with provider((60,), http(b"the next")) as upstream:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
+            async with asyncio.timeout(1):
                 await ask(upstream.url)
         assert (await ask(upstream.url)).body == b"the next"
         assert upstream.connections == 2
@@ -312,10 +312,10 @@ async def test_large_answers_take_turns_so_that_small_ones_get_through():
 
 
 async def test_a_slow_answer_does_not_hold_others_up(ask):
-    async with provider(*[(0.5, http())] * 40) as slow, provider(http(b"quick")) as quick:
+    async with provider(*[(3, http())] * 40) as slow, provider(http(b"quick")) as quick:
         waiting = [asyncio.ensure_future(ask(slow.url)) for _ in range(40)]
         await asyncio.sleep(0.1)
-        async with asyncio.timeout(0.3):
+        async with asyncio.timeout(2):
             assert (await ask(quick.url)).body == b"quick"
         assert [received.status for received in await asyncio.gather(*waiting)] == [200] * 40
 
