@@ -41,7 +41,7 @@ def test_a_forgotten_wake_up_is_an_error_and_no_hang():
 @pytest.mark.filterwarnings("ignore:The executor did not finish")  # Python 3.13 waits for it, in virtual time
 def test_waiting_for_a_thread_is_an_error_and_no_hang():
     with pytest.raises(virtual_time.Stalled):
-        virtual_time.run(asyncio.to_thread(time.sleep, 0))
+        virtual_time.run(asyncio.to_thread(time.sleep, 1))
 
 
 def test_each_run_starts_at_second_zero_and_returns_what_was_returned():
