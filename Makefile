@@ -36,7 +36,7 @@ test: .venv/.test ## every check: format, lint, types, import contracts, all tes
 
 # One browser and one gateway serve all pages: three of each would cost more than they save.
 most-tests: .venv/.test
-	$(call step,tests four at a time,python -m tests.beside --numprocesses 4 --dist worksteal --ignore=tests/browser $(addprefix --ignore=,$(TIMED)) $(PYTEST_ARGS))
+	$(call step,tests four at a time,pytest --numprocesses 4 --dist worksteal --ignore=tests/browser $(addprefix --ignore=,$(TIMED)) $(PYTEST_ARGS))
 
 browser-tests: .venv/.test
 	$(TYPES)

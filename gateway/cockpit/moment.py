@@ -93,7 +93,7 @@ class Moments:
         seats = running.seats
         in_flight, waiting = (0, 0) if seats is None else (seats.taken, seats.waiting)
         requests = [_brief(each.so_far()) for each in islice(running.records.under_way.values(), _MOST_REQUESTS)]
-        seen = list(islice(running.pools.newest(), _MOST_TARGETS)) if targets else []
+        seen = list(islice(running.pools.each(), _MOST_TARGETS)) if targets else []
         return lambda: Moment(in_flight, waiting, [_known(*each, now) for each in seen], requests)
 
     def _look(self, siblings: Siblings) -> Callable[[], None]:

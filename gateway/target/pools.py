@@ -39,12 +39,7 @@ class Pools:
         return known
 
     def each(self) -> Iterator[tuple[bytes, str, Health]]:
-        """Yield all that is known: identity and model of a target, and how it is."""
-        for (identity, model), known in self._known.items():
-            yield identity, model, known
-
-    def newest(self) -> Iterator[tuple[bytes, str, Health]]:
-        """Yield the same, that which was asked for last first."""
+        """Yield all that is known, the last asked for first: identity and model of a target, and how it is."""
         for (identity, model), known in reversed(self._known.items()):
             yield identity, model, known
 

@@ -67,7 +67,7 @@ def test_attempts_models_and_providers_are_told_as_the_wall_saw_them(stage, figu
     )
     figures.all_of("nothing sent that no gateway may send", [(stage.wall.wrong, stage.wall.wrong == [])])
     spread = Counter(request.painters[0].target for request in answered)
-    figures.tell("painted by", ", ".join(f"{name} {spread[name]}" for name in TARGETS), kept=min(spread.values()) > 0)
+    figures.tell("painted by", ", ".join(f"{name} {spread[name]}" for name in TARGETS), kept=min(spread.values()) > 3)
     assert figures.broken == []
 
 
