@@ -169,7 +169,10 @@ def test_requests_of_another_workspace_are_not_told():
     assert [row["id"] for row in under_way(moments, None)] == ["0", "1", "2"]
 
 
-def test_a_target_that_one_worker_finds_sick_is_told_by_all(gateway, lines):
+def test_a_target_that_one_worker_finds_sick_is_told_by_all(gateway, lines, provider):
+    with painting(gateway, lines[0], provider, "finds out"):
+        pass
+
     def is_sick(line):
         return health(gateway, line)[1]["broken"]["state"] == "sick"
 
