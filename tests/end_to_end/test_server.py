@@ -256,7 +256,9 @@ async def test_signal_finishes_what_was_begun(number, workers):
             await asyncio.sleep(0.3)
             server.send_signal(number)
             assert (await client.answer()).status == 200
-        _, said = await asyncio.wait_for(server.communicate(), 5)
+        _, said = await asyncio.wait_for(
+            server.communicate(), 20
+        )  # a hang is a fault; how quick it is, test_lifecycle.py asks
         assert (server.returncode, said) == (0, b"")
 
 
